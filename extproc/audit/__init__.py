@@ -1,0 +1,1 @@
+"""Evidence: what happened, as spans, sealed recordings and a log, each made from one `Entry`."""

@@ -1,0 +1,80 @@
+"""An Entry: one thing that happened, in a public and a private part. The single type that every kind of evidence is made from.
+
+The public part becomes the *leaf*: canonical JSON (RFC 8785) that anyone may read for ever, so no personal value and no value
+of a record enters it but as a salted commitment. The private part (who, from where, the whole policy input, the decision, and
+at level ``request`` the canonical request) is sealed under the entry's own key, and destroying that key erases it while the
+leaf still verifies. Pure: the salts and the key come from the ledger.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from extproc.operation import Principal
+
+Kind = Literal["intent", "outcome", "login_rejected", "start", "stop", "policy", "administration"]
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation as the leaf shows it. `rows` and the masked counts are known once there is an answer."""
+
+    action: str
+    scope: str
+    collection: str | None = None
+    decision: Literal["allow", "deny"] = "allow"
+    reasons: tuple[str, ...] = ()
+    obligations: tuple[str, ...] = ()
+    rows: int | None = None
+    masked_fields: tuple[str, ...] = ()
+    masked_values: int = 0
+
+
+class Private(msgspec.Struct, frozen=True, kw_only=True):
+    """What only the holder of the entry's key may read.
+
+    `claimed` is what an unverified token says of itself, kept apart from `principal`, which was verified. `inputs` and
+    `decisions` are JSON documents, one for each operation, so that a decision can be replayed. `request` is the canonical
+    request (method, target, body) at level ``request``.
+    """
+
+    principal: Principal | None = None
+    claimed: dict[str, Any] | None = None
+    source: str = ""
+    user_agent: str = ""
+    inputs: tuple[msgspec.Raw, ...] = ()
+    decisions: tuple[msgspec.Raw, ...] = ()
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
+    """The canonical request as it is forwarded."""
+
+    method: str
+    target: str
+    body: bytes
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened.
+
+    `intent` is written before a request leaves; `outcome` before an answer, or a denial, is released; `login_rejected` when
+    nobody was recognised. `end` says how an exchange ended: ``delivered``, ``denied``, ``failed`` (the database or Envoy could
+    not), or ``aborted`` (nothing was released). `asked` counts the questions put to the database on the way.
+    """
+
+    kind: Kind
+    time_ns: int
+    exchange: str = ""
+    database: str = ""
+    engine: str = ""
+    facts: tuple[Fact, ...] = ()
+    decision: Literal["allow", "deny"] | None = None
+    reasons: tuple[str, ...] = ()
+    revision: str = ""
+    status: int | None = None
+    end: Literal["delivered", "denied", "failed", "aborted"] | None = None
+    asked: int = 0
+    detail: dict[str, str] = {}
+    private: Private = Private()
+    recording: Recording | None = None

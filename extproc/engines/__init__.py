@@ -1,0 +1,1 @@
+"""Policy engines: whatever turns an Input into a Decision."""

@@ -1,0 +1,101 @@
+"""What Envoy may tell us about one exchange, and what we may reply.
+
+An exchange is one HTTP request and its response, which is one ext_proc stream. `Head` and `Body` are the events as they
+come; a `Request` and a `Response` are whole messages; `Continue`, `Replace` and `Immediate` are the replies. Nothing here
+knows protobuf, JSON or any database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+Fields = tuple[tuple[str, bytes], ...]
+"""Header fields in the order of the wire; names in lower case, values as they came."""
+
+
+class Side(Enum):
+    """Which half of the exchange a message belongs to."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+
+
+def values(fields: Fields, name: str) -> list[bytes]:
+    """Return every value of the field `name` (lower case), in order."""
+    return [value for key, value in fields if key == name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The header section of one side.
+
+    `attributes` are Envoy's (``source.address``, ``upstream.address``, ...); `metadata` is the filter metadata that Envoy
+    vouches for, by namespace: verified token payloads and the reasons of failed ones.
+    """
+
+    side: Side
+    fields: Fields
+    end_of_stream: bool
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """The whole body of one side: bodies are buffered, so one event holds all of it."""
+
+    side: Side
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A whole request of a client. `target` is the raw path and query as the client sent them."""
+
+    method: str
+    target: str
+    head: Head
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A whole response. `from_upstream` is false when Envoy made it itself (a local reply)."""
+
+    status: int
+    head: Head
+    body: bytes
+    from_upstream: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Let the message go on as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replace:
+    """Let the message go on with these changes. `body` None leaves the body alone."""
+
+    set_fields: Fields = ()
+    remove_fields: tuple[str, ...] = ()
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Immediate:
+    """Answer the client from here; the request or response of the database goes no further.
+
+    `details` appears in Envoy's access log as the response code details; it is the reason code.
+    """
+
+    status: int
+    fields: Fields
+    body: bytes
+    details: str
+
+
+Reply = Continue | Replace | Immediate

@@ -1,0 +1,1 @@
+"""What must be done for an allowed operation to stay allowed."""

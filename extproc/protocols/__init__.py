@@ -1,0 +1,1 @@
+"""Wire protocols: one adapter for each database, chosen by configuration and never by sniffing."""

@@ -1,0 +1,110 @@
+"""The interface of one database's wire protocol: a lens between bytes and Operation, Answer.
+
+An adapter is pure and synchronous. It never does I/O: what only the database knows it puts as a `Question`, and `upstream`
+asks it. What it forwards is its own canonical bytes for path, query and body, never the client's, so the database cannot
+read something other than what was decided. What an adapter does not know it refuses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from extproc.decision import Terms
+from extproc.errors import Error
+from extproc.events import Fields, Head, Immediate, Request, Response
+from extproc.operation import Answer, Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Something that only the database knows, to be asked with the gateway's own credential.
+
+    `topic` is the kind of question (one word, for evidence), `method` and `target` are how it is asked. Equal questions share a
+    cached answer for a short time.
+    """
+
+    topic: str
+    method: str
+    target: str
+
+
+Facts = dict[Question, object]
+"""Answers to questions: the decoded JSON document, or None where the database says that there is no such thing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A request as the adapter understands it.
+
+    While `questions` is not empty the operations are not settled: the answers go back through `Adapter.resolve`. `form` is the
+    adapter's own parsed request, which nobody else reads. `stale` are questions whose cached answers this request, once done,
+    makes untrue (a rename, a deletion).
+    """
+
+    operations: tuple[Operation, ...]
+    form: object
+    questions: tuple[Question, ...] = ()
+    stale: tuple[Question, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """The canonical request that is forwarded. `body` None means that the request has none."""
+
+    method: str
+    target: str
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """What a refused caller is told: the error's status and code, a message without values, and the exchange's id."""
+
+    error: Error
+    exchange: str
+
+
+class Adapter(Protocol):
+    """One database's wire protocol."""
+
+    engine: str
+    """The engine's word in configuration and policy input."""
+
+    credential_headers: tuple[tuple[str, str], ...]
+    """Where this engine's clients put their API key: (header name, value prefix). All of them are taken off every request."""
+
+    def health(self, head: Head) -> Immediate | None:
+        """Answer a health check that clients and probes send without a credential, in the engine's own form; else None."""
+
+    def read(self, request: Request, database: str) -> Reading:
+        """Understand a request. Raises `Malformed`, `Unrecognised` or `Unsupported`."""
+
+    def resolve(self, reading: Reading, facts: Facts) -> Reading:
+        """Go on with a reading whose questions are answered. Raises `NotFound`, `Unrecognised`."""
+
+    def narrow(self, reading: Reading, terms: tuple[Terms, ...]) -> Reading:
+        """Apply each operation's terms to the request. Raises `Unfulfillable` for what this adapter cannot do to it."""
+
+    def write(self, reading: Reading) -> Outgoing:
+        """Return the canonical bytes of a reading; `write(read(x))` means what `x` means."""
+
+    def read_answer(self, reading: Reading, response: Response) -> Answer | None:
+        """Understand a successful response that holds records; None where this request's answer holds none.
+
+        Raises `UpstreamError` for an answer that it does not understand.
+        """
+
+    def write_answer(self, reading: Reading, answer: Answer) -> bytes:
+        """Return the bytes of an answer after its results were changed."""
+
+    def read_error(self, response: Response) -> Immediate:
+        """Return the database's own error in its native form with values masked, or a generic 502."""
+
+    def denial(self, denial: Denial) -> Immediate:
+        """Return a refusal in the engine's native form, with a status that its client does not retry."""
+
+
+def json_immediate(status: int, body: bytes, details: str, extra: Fields = ()) -> Immediate:
+    """Return an `Immediate` that carries JSON."""
+    return Immediate(status=status, fields=(("content-type", b"application/json"), *extra), body=body, details=details)
