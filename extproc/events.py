@@ -52,6 +52,23 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trailers:
+    """A trailer section. Trailers are not asked for, so one that comes is unlawful; it carries nothing further."""
+
+    side: Side
+
+
+Event = Head | Body | Trailers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A request whose head is here and whose body is still to come: the place to refuse a caller before reading it."""
+
+    head: Head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A whole request of a client. `target` is the raw path and query as the client sent them."""
 
@@ -63,12 +80,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A whole response. `from_upstream` is false when Envoy made it itself (a local reply)."""
+    """A whole response, from the database or made by Envoy itself (a local reply); `head.attributes` tell which."""
 
     status: int
     head: Head
     body: bytes
-    from_upstream: bool
+
+
+Whole = Opening | Request | Response
+"""What `stream` hands to the pipeline."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import msgspec
 from extproc.operation import Principal
 
 Kind = Literal["intent", "outcome", "login_rejected", "start", "stop", "policy", "administration"]
+End = Literal["delivered", "denied", "failed", "aborted"]
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +24,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     scope: str
     collection: str | None = None
-    decision: Literal["allow", "deny"] = "allow"
+    decision: Literal["allow", "deny"]
     reasons: tuple[str, ...] = ()
     obligations: tuple[str, ...] = ()
     rows: int | None = None
@@ -35,8 +36,7 @@ class Private(msgspec.Struct, frozen=True, kw_only=True):
     """What only the holder of the entry's key may read.
 
     `claimed` is what an unverified token says of itself, kept apart from `principal`, which was verified. `inputs` and
-    `decisions` are JSON documents, one for each operation, so that a decision can be replayed. `request` is the canonical
-    request (method, target, body) at level ``request``.
+    `decisions` are JSON documents, one for each operation, so that a decision can be replayed.
     """
 
     principal: Principal | None = None
@@ -48,7 +48,7 @@ class Private(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """The canonical request as it is forwarded."""
+    """The canonical request as it is forwarded, at level ``request``."""
 
     method: str
     target: str
@@ -60,7 +60,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     `intent` is written before a request leaves; `outcome` before an answer, or a denial, is released; `login_rejected` when
     nobody was recognised. `end` says how an exchange ended: ``delivered``, ``denied``, ``failed`` (the database or Envoy could
-    not), or ``aborted`` (nothing was released). `asked` counts the questions put to the database on the way.
+    not), or ``aborted`` (nothing was released). `asked` counts the questions put to the database on the way. `detail` is
+    public: plain ASCII names, and never a personal value.
     """
 
     kind: Kind
@@ -73,7 +74,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
     revision: str = ""
     status: int | None = None
-    end: Literal["delivered", "denied", "failed", "aborted"] | None = None
+    end: End | None = None
     asked: int = 0
     detail: dict[str, str] = {}
     private: Private = Private()

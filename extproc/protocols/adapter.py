@@ -74,8 +74,11 @@ class Adapter(Protocol):
     credential_headers: tuple[tuple[str, str], ...]
     """Where this engine's clients put their API key: (header name, value prefix). All of them are taken off every request."""
 
-    def health(self, head: Head) -> Immediate | None:
-        """Answer a health check that clients and probes send without a credential, in the engine's own form; else None."""
+    def health(self, head: Head, now_ns: int) -> Immediate | None:
+        """Answer a health check that clients and probes send without a credential, in the engine's own form; else None.
+
+        `now_ns` is Unix time in nanoseconds: some engines tell the time in their answer, and an adapter has no clock.
+        """
 
     def read(self, request: Request, database: str) -> Reading:
         """Understand a request. Raises `Malformed`, `Unrecognised` or `Unsupported`."""

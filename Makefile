@@ -1,0 +1,67 @@
+# The verbs of this project. `make demo` and `make test` do all their own set-up on a fresh machine: they need Python 3.11 or
+# newer, Go (to build OPA, the policy tool) and a network that reaches the package registries.
+
+PYTHON ?= python3
+GO ?= go
+DEMO_ARGS ?=
+TEST_ARGS ?=
+OPA_VERSION := 1.22.2
+
+VENV := .venv
+BIN := $(VENV)/bin
+OPA := .cache/bin/opa-$(OPA_VERSION)
+export VECGATE_OPA ?= $(abspath $(OPA))
+
+.PHONY: help demo test check bench fmt venv opa lock wire schemas
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: venv ## show the main job on embedded parts: make demo DEMO_ARGS=--once leaves when the story is told
+	$(BIN)/vecgate demo $(DEMO_ARGS)
+
+test: venv opa ## run every test, on real Envoy, Chroma and OPA
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+check: venv opa ## lint, types, import contracts, policy tools
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(OPA) fmt --fail --list rego
+	$(OPA) check --strict --schema rego/schemas rego
+	$(OPA) test --coverage --threshold 100 --schema rego/schemas rego
+
+bench: venv ## measure against the shared no-op stream, on this machine, in one run
+	@echo "not available yet: the numbers come with the benchmark of the whole first engine" >&2; exit 1
+
+fmt: venv opa ## format code and policies
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+	$(OPA) fmt --write rego
+
+venv: $(VENV)/.made ## build .venv, with the program in .venv/bin/vecgate
+
+$(VENV)/.made: requirements.lock pyproject.toml
+	@echo "== building $(VENV): about 130 packages, a minute or two"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet --editable .
+	@touch $@
+
+opa: $(OPA) ## build OPA
+
+$(OPA):
+	@echo "== building OPA $(OPA_VERSION): two minutes or so, once"
+	@mkdir -p $(@D)
+	GOBIN=$(abspath $(@D)) CGO_ENABLED=0 $(GO) install github.com/open-policy-agent/opa@v$(OPA_VERSION)
+	@mv $(@D)/opa $@
+
+lock: venv ## resolve the dependencies again
+	$(BIN)/uv pip compile pyproject.toml --extra local --group dev --generate-hashes --quiet --custom-compile-command "make lock" \
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_31 --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --generate-hashes --quiet --custom-compile-command "make lock" \
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_31 --output-file deploy/requirements.lock
+
+wire: venv ## compile the .proto files
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. extproc/wire/ext_proc.proto extproc/wire/access_log.proto

@@ -1,0 +1,65 @@
+"""The account of one exchange: everything that evidence will tell of it, gathered as the exchange goes on.
+
+The pipeline writes into it, `witness` makes entries and spans of it. It holds no bodies of answers and no headers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from extproc.audit.entry import Fact, Recording
+from extproc.decision import Decision, Input, Level, obligations_summary
+from extproc.errors import Error
+from extproc.operation import Operation, Principal
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivered:
+    """What came back for one operation: how many records, which fields were masked, how many values of them."""
+
+    rows: int = 0
+    masked_fields: frozenset[str] = frozenset()
+    masked_values: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """What is known of one exchange so far. Times are Unix nanoseconds."""
+
+    exchange: str
+    started: int
+    traceparent: str | None
+    source: str = ""
+    user_agent: str = ""
+    principal: Principal | None = None
+    claimed: dict[str, str] = field(default_factory=dict)
+    operations: tuple[Operation, ...] = ()
+    inputs: tuple[Input, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    revision: str = ""
+    asked: int = 0
+    level: Level = Level.METADATA
+    recording: Recording | None = None
+    delivered: dict[int, Delivered] = field(default_factory=dict)
+
+    def facts(self, error: Error | None) -> tuple[Fact, ...]:
+        """Return each operation as the leaf shows it; with `error`, the whole exchange was refused for it."""
+        return tuple(self._fact(index, operation, error) for index, operation in enumerate(self.operations))
+
+    def _fact(self, index: int, operation: Operation, error: Error | None) -> Fact:
+        decision = self.decisions[index] if index < len(self.decisions) else None
+        delivered = self.delivered.get(index)
+        reasons = decision.reasons if decision else ()
+        if error is not None and error.code not in reasons:
+            reasons = (*reasons, error.code)
+        return Fact(
+            action=operation.action,
+            scope=operation.scope,
+            collection=operation.collection,
+            decision="deny" if decision is None or not decision.allow else "allow",
+            reasons=reasons,
+            obligations=obligations_summary(decision) if decision else (),
+            rows=delivered.rows if delivered else None,
+            masked_fields=tuple(sorted(delivered.masked_fields)) if delivered else (),
+            masked_values=delivered.masked_values if delivered else 0,
+        )

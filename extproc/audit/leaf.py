@@ -1,0 +1,131 @@
+"""The leaf: the public part of an Entry as canonical JSON (RFC 8785), which is what the log commits to.
+
+Anyone may read a leaf for ever, so who and from where enter it only as commitments, SHA-256 over a random salt and the value;
+the salts are sealed with the private part, and once they are destroyed a commitment says nothing. Times are RFC 3339 text,
+because the numbers of RFC 8785 are doubles and cannot hold nanoseconds. Pure: no clock, no randomness, no I/O.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Final, Literal
+
+import msgspec
+
+from extproc.audit.entry import End, Entry, Fact, Kind
+
+VERSION: Final = 1
+SALT_BYTES: Final = 32
+_SECOND_NS: Final = 1_000_000_000
+# Sorted by code point, which is the order of RFC 8785 for ASCII names: every member's name here is ASCII, and `detail`'s are
+# held to it. A test compares the bytes with an independent implementation.
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+
+class Salts(msgspec.Struct, frozen=True, kw_only=True):
+    """One salt for each commitment, so that opening one of them to somebody opens no other."""
+
+    principal: bytes
+    person: bytes
+    source: bytes
+
+    @classmethod
+    def cut(cls, random: bytes) -> Salts:
+        """Cut 96 random bytes into three salts."""
+        return cls(principal=random[:32], person=random[32:64], source=random[64:96])
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of the exchange was recorded; `sha256` is of the recording's ciphertext, None where there is no recording."""
+
+    level: Literal["metadata", "request"]
+    sha256: str | None
+
+
+class Leaf(msgspec.Struct, frozen=True, kw_only=True):
+    """The members of a leaf. `private` is the SHA-256 of the private part's ciphertext, hex like every digest here."""
+
+    version: int
+    kind: Kind
+    log: str
+    index: int
+    time: str
+    exchange: str
+    database: str
+    engine: str
+    facts: tuple[Fact, ...]
+    decision: Literal["allow", "deny"] | None
+    reasons: tuple[str, ...]
+    revision: str
+    status: int | None
+    end: End | None
+    asked: int
+    detail: dict[str, str]
+    commitments: dict[str, str]
+    private: str
+    recording: Recorded
+
+
+def encode(entry: Entry, *, log: str, index: int, salts: Salts, private: bytes, recording: bytes | None) -> bytes:
+    """Return the leaf of `entry`, without a line feed.
+
+    `private` and `recording` are the ciphertexts that the leaf commits to. Raises `ValueError` for text that has no UTF-8 form
+    and for a name in `detail` that is not ASCII.
+    """
+    if not all(name.isascii() for name in entry.detail):
+        raise ValueError("a name in an entry's detail is not ASCII")
+    return _ENCODER.encode(
+        Leaf(
+            version=VERSION,
+            kind=entry.kind,
+            log=log,
+            index=index,
+            time=rfc3339(entry.time_ns),
+            exchange=entry.exchange,
+            database=entry.database,
+            engine=entry.engine,
+            facts=entry.facts,
+            decision=entry.decision,
+            reasons=entry.reasons,
+            revision=entry.revision,
+            status=entry.status,
+            end=entry.end,
+            asked=entry.asked,
+            detail=entry.detail,
+            commitments=dict(_commitments(entry, salts)),
+            private=sha256(private).hexdigest(),
+            recording=Recorded(
+                level="metadata" if recording is None else "request",
+                sha256=None if recording is None else sha256(recording).hexdigest(),
+            ),
+        )
+    )
+
+
+def commitment(name: str, salt: bytes, value: str) -> str:
+    """Return the SHA-256 (hex) of the salt, the name, a zero byte and the value."""
+    return sha256(b"%b%b\0%b" % (salt, name.encode(), value.encode())).hexdigest()
+
+
+def rfc3339(time_ns: int) -> str:
+    """Return Unix nanoseconds as RFC 3339 text in UTC with nine digits of a second."""
+    seconds, nanoseconds = divmod(time_ns, _SECOND_NS)
+    return f"{_second(seconds)}.{nanoseconds:09d}Z"
+
+
+@functools.lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _commitments(entry: Entry, salts: Salts) -> Iterator[tuple[str, str]]:
+    who = entry.private.principal
+    if who is not None:
+        yield "principal", commitment("principal", salts.principal, who.id)
+        if who.person is not None:
+            yield "person", commitment("person", salts.person, who.person)
+    if entry.private.source:
+        yield "source", commitment("source", salts.source, entry.private.source)

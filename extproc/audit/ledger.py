@@ -1,0 +1,265 @@
+"""The ledger: where an exchange waits until its entry is on the disk.
+
+Entries are sealed on the event loop, in the order in which they come, and one thread writes for the whole worker: whatever was
+handed over while it was busy goes to the disk together, in one durable write, and wakes the loop once. (Were they sealed in
+that thread, it would wait for the interpreter's lock several times an entry, which beside a busy loop takes seconds.)
+
+An entry that could not be written, or of which that cannot be known, is an `AuditError` to whoever waits for it; it may still
+turn up in the log, but an entry that was acknowledged never goes missing. After a failure everything is refused until the
+journal could be opened anew, which is tried not sooner than `retry` seconds later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Final, Literal
+
+from extproc.audit.entry import Entry
+from extproc.audit.files import Files
+from extproc.audit.journal import Journal, Recovered, Slots
+from extproc.audit.scribe import Scribe
+from extproc.audit.sealing import pack
+from extproc.audit.segments import Record
+from extproc.errors import AuditError
+from extproc.secret import Secret
+
+SEGMENT_BYTES: Final = 64 << 20
+MOST_WAITING: Final = 4096
+"""How many entries may wait; beyond it the disk is hopelessly behind, and memory is not the place to catch up."""
+
+_BATCH_ENTRIES: Final = 256
+_BATCH_BYTES: Final = 8 << 20  # of recordings; the last one taken may exceed it
+_LONG_BODY: Final = 256 << 10  # a longer one is compressed beside the event loop
+_log = logging.getLogger(__name__)
+
+
+_Command = Literal["flush", "reopen", "close"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Something for the writer to do, and who waits for it; the result is an index."""
+
+    what: Record | _Command
+    future: asyncio.Future[int]
+    slots: Slots | None = None
+
+
+class Ledger:
+    """The open ledger of one worker; used from one event loop. `recovered` is what opening it found amiss."""
+
+    def __init__(
+        self, journal: Journal, reopen: Callable[[int], Journal], new_scribe: Callable[[int], Scribe], retry: float
+    ) -> None:
+        self.recovered: Recovered = journal.recovered
+        self._new_scribe = new_scribe
+        self._scribe: Scribe | None = new_scribe(journal.following)
+        self._retry = retry
+        self._retry_at = 0.0
+        self._reopening: asyncio.Task[None] | None = None
+        self._closed = False
+        self._waiting = 0
+        self._gathered: list[_Order] = []
+        self._orders: SimpleQueue[list[_Order]] = SimpleQueue()
+        self._thread = Thread(target=_Writer(self._orders, journal, reopen).run, name="audit", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        worker: str,
+        sealing_key: Secret,
+        *,
+        origin: str = "vecgate",
+        segment_bytes: int = SEGMENT_BYTES,
+        retry: float = 1.0,
+        files: Files | None = None,
+    ) -> Ledger:
+        """Open the ledger of `worker` below `directory`, create it when absent, put right what a crash left. Blocks.
+
+        The log's name is ``<origin>/<worker>``. A segment is full at `segment_bytes`; `retry` is in seconds. Raises
+        `AuditError` where another process has it open, where it cannot be written, and where it was changed from outside.
+        """
+
+        def reopen(least: int) -> Journal:
+            return Journal(directory, worker, segment_bytes=segment_bytes, files=files or Files(), least=least)
+
+        try:
+            return cls(reopen(0), reopen, partial(Scribe, sealing_key, origin, worker), retry)
+        except OSError as error:
+            raise AuditError(_told(error)) from error
+
+    async def append(self, entry: Entry) -> int:
+        """Make `entry` durable; return its index in the log. Raises `AuditError`."""
+        packed = None
+        if entry.recording is not None and len(entry.recording.body) > _LONG_BODY:
+            packed = await asyncio.to_thread(pack, entry.recording)
+        if self._scribe is None:
+            await self._reopened()
+        if self._waiting >= MOST_WAITING:
+            raise AuditError("too many entries wait for the audit log")
+        if self._scribe is None:
+            raise AuditError("the audit log has failed and is not open yet")
+        record, slots = self._scribe.write(entry, packed)  # its index is taken: from here to the queue nothing may intervene
+        return await self._order(record, slots)
+
+    async def flush(self) -> None:
+        """Wait until what was appended before is durable and the log's own file complete on the disk. Raises `AuditError`."""
+        await self._order("flush")
+
+    async def close(self) -> None:
+        """Write what still waits, leave the files tidy and let go of them. Raises `AuditError`; it is closed even so."""
+        if self._closed:
+            return
+        try:
+            await self._order("close")
+        finally:
+            await asyncio.to_thread(self._thread.join)
+
+    async def _order(self, what: Record | _Command, slots: Slots | None = None) -> int:
+        if self._closed:
+            raise AuditError("the audit log is closed")
+        self._closed = what == "close"
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[int] = loop.create_future()
+        if not self._gathered:  # handed over once all that is ready to run has run: one waking, one batch
+            loop.call_soon(self._hand_over)
+        self._gathered.append(_Order(what, future, slots))
+        self._waiting += 1
+        scribe = self._scribe
+        try:
+            return await future
+        except AuditError:
+            if self._scribe is scribe:  # the writer refuses what this scribe writes from now on
+                self._scribe = None
+                self._retry_at = time.monotonic() + self._retry
+            raise
+        finally:
+            self._waiting -= 1
+
+    def _hand_over(self) -> None:
+        self._orders.put(self._gathered)
+        self._gathered = []
+
+    async def _reopened(self) -> None:
+        """Have the journal opened anew, once for all who come in the meantime. Raises `AuditError`."""
+        if self._reopening is None:
+            if time.monotonic() < self._retry_at:
+                raise AuditError("the audit log has failed and is not open yet")
+            self._reopening = asyncio.create_task(self._reopen())
+        await asyncio.shield(self._reopening)
+
+    async def _reopen(self) -> None:
+        try:
+            self._scribe = self._new_scribe(await self._order("reopen"))
+        finally:
+            self._reopening = None
+
+
+class _Writer:
+    """What the thread does: take what waits, write it, wake those who wait. After a failure it refuses all but to open anew."""
+
+    def __init__(self, orders: SimpleQueue[list[_Order]], journal: Journal, reopen: Callable[[int], Journal]) -> None:
+        self._orders = orders
+        self._taken: deque[_Order] = deque()
+        self._journal: Journal | None = journal
+        self._least = journal.following
+        self._reopen = reopen
+
+    def run(self) -> None:
+        last = False
+        while not last:
+            batch = self._take()
+            last = batch[-1].what == "close"
+            _settle(batch, self._carry_out(batch))
+
+    def _take(self) -> list[_Order]:
+        """Wait for an order and return it with those behind it, up to the bounds and to anything that is not a record."""
+        batch: list[_Order] = []
+        weight = 0
+        while len(batch) < _BATCH_ENTRIES and weight < _BATCH_BYTES:
+            if not self._taken:
+                try:
+                    self._taken.extend(self._orders.get(block=not batch))
+                except Empty:
+                    break
+            order = self._taken.popleft()
+            batch.append(order)
+            if not isinstance(order.what, Record):
+                break
+            weight += len(order.what.recording)
+        return batch
+
+    def _carry_out(self, batch: list[_Order]) -> list[int | AuditError]:
+        records = [order.what for order in batch if isinstance(order.what, Record)]
+        try:
+            if records:
+                self._usable().append(records, [order.slots for order in batch if order.slots])
+                self._least = records[-1].index + 1
+            following = self._control(batch[-1].what)
+        except Exception as error:  # noqa: BLE001  # whoever waits must be told, whatever it was, or waits for ever
+            return self._failed(error, len(batch))
+        return [*(record.index for record in records), following]
+
+    def _control(self, what: object) -> int:
+        match what:
+            case "flush":
+                self._usable().sync()
+            case "close":
+                self._usable().close()
+            case "reopen":
+                if self._journal is not None:  # it is not in use any more, and holds the lock
+                    self._journal.abandon()
+                    self._journal = None
+                self._journal = self._reopen(self._least)
+                _log.warning("the audit log is open again: %s", self._journal.recovered)
+        return self._usable().following
+
+    def _usable(self) -> Journal:
+        if self._journal is None:
+            raise AuditError("the audit log has failed and is not open yet")
+        return self._journal
+
+    def _failed(self, error: Exception, count: int) -> list[int | AuditError]:
+        told = _told(error)
+        if self._journal is not None:
+            _log.error("nothing is let through: %s", told)
+            self._journal.abandon()
+            self._journal = None
+        return [AuditError(told) for _ in range(count)]
+
+
+def _told(error: Exception) -> str:
+    match error:
+        case AuditError():
+            return str(error)
+        case OSError():
+            return f"the audit log cannot be written: {error.strerror}"
+    return f"the audit log cannot be written: {type(error).__name__}"
+
+
+def _settle(batch: list[_Order], results: Sequence[int | AuditError]) -> None:
+    """Wake the event loop once for the whole batch; a loop that is gone has nobody left who waits."""
+    with contextlib.suppress(RuntimeError):
+        batch[0].future.get_loop().call_soon_threadsafe(_resolve, batch, results)
+
+
+def _resolve(batch: list[_Order], results: Sequence[int | AuditError]) -> None:
+    for order, result in zip(batch, results, strict=False):
+        if order.future.done():
+            continue  # whoever waited was cancelled; the entry stands
+        if isinstance(result, AuditError):
+            order.future.set_exception(result)
+        else:
+            order.future.set_result(result)

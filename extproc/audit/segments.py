@@ -1,0 +1,129 @@
+"""Segments: how entries lie on disk beside the log, and how they are found again.
+
+Below ``<audit.directory>/private/<worker>/`` a segment is a pair of files named after the index of its first entry:
+
+    000000000000.seal    a header, then one record an entry, in order: its leaf and the sealed parts; zeros after the last
+    000000000000.keys    one slot of fixed size an entry: its wrapped key, which can be overwritten
+
+A record holds its leaf as well, so that one write makes the whole entry durable and the log can be completed from it after
+a crash. Records are never changed. The checksum finds a write that a crash cut short; what finds a forger is the ciphertext's
+tag and the digests in the leaf. This module writes nothing and knows no key.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from extproc.audit.sealing import SLOT_BYTES
+from extproc.errors import AuditError
+
+_MARK: Final = b"VGSEAL1\0"
+_HEADER: Final = struct.Struct("<8sQQ")  # mark, index of the first entry, where its leaf begins in the log (bytes)
+_RECORD_MARK: Final = b"VGR1"
+_RECORD: Final = struct.Struct("<4sQIIII")  # mark, index, lengths of leaf, private part and recording, CRC-32
+_CHECKSUM_BYTES: Final = 4
+HEADER_BYTES: Final = _HEADER.size
+_DIGITS: Final = 12
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry as it lies in a segment. `recording` is empty where there is none."""
+
+    index: int
+    leaf: bytes
+    private: bytes
+    recording: bytes = b""
+
+    def encode(self) -> bytes:
+        """Return the bytes of the record."""
+        head = _RECORD.pack(_RECORD_MARK, self.index, len(self.leaf), len(self.private), len(self.recording), 0)
+        head = head[:-_CHECKSUM_BYTES]
+        checksum = zlib.crc32(head)
+        for part in (self.leaf, self.private, self.recording):
+            checksum = zlib.crc32(part, checksum)
+        return b"".join((head, checksum.to_bytes(_CHECKSUM_BYTES, "little"), self.leaf, self.private, self.recording))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """One undamaged record of a scan: its leaf, and where it lies in the segment (`end` exclusive)."""
+
+    leaf: bytes
+    start: int
+    end: int
+
+
+def name(first: int, kind: str) -> str:
+    """Return the name of the file of `kind` (``seal``, ``keys``) whose first entry has the index `first`."""
+    return f"{first:0{_DIGITS}d}.{kind}"
+
+
+def firsts(folder: Path) -> list[int]:
+    """Return the first index of every segment in `folder`, in order."""
+    return sorted(int(path.stem) for path in folder.glob("*.seal") if path.stem.isdecimal())
+
+
+def header(first: int, leaf_offset: int) -> bytes:
+    """Return the header of a segment."""
+    return _HEADER.pack(_MARK, first, leaf_offset)
+
+
+def leaf_offset(segment: bytes, first: int) -> int:
+    """Return where the segment's first leaf begins in the log. Raises `AuditError` for what is not its header."""
+    if len(segment) >= HEADER_BYTES:
+        mark, written, offset = _HEADER.unpack_from(segment)
+        if (mark, written) == (_MARK, first):
+            return int(offset)
+    raise AuditError(
+        f"{name(first, 'seal')} does not begin as a segment does; restore it or move the whole audit directory aside"
+    )
+
+
+def scan(segment: bytes, first: int) -> Iterator[Whole]:
+    """Give each record from the beginning up to the first that is damaged, out of order or absent."""
+    at, index = HEADER_BYTES, first
+    while at + _RECORD.size <= len(segment):
+        mark, found, leaf, private, recording, checksum = _RECORD.unpack_from(segment, at)
+        body = at + _RECORD.size
+        end = body + leaf + private + recording
+        if mark != _RECORD_MARK or found != index or end > len(segment):
+            return
+        view = memoryview(segment)
+        if zlib.crc32(view[body:end], zlib.crc32(view[at : body - _CHECKSUM_BYTES])) != checksum:
+            return
+        yield Whole(leaf=segment[body : body + leaf], start=at, end=end)
+        at, index = end, index + 1
+
+
+def find(folder: Path, index: int) -> tuple[Record, bytes]:
+    """Return the record of the entry at `index` and its key slot.
+
+    It goes from header to header, so one damaged record does not hide those after it. Raises `AuditError`, with the code
+    ``entry_missing`` where there is no such record.
+    """
+    first = max((first for first in firsts(folder) if first <= index), default=None)
+    missing = AuditError(f"entry {index} has no private part here", code="entry_missing")
+    if first is None:
+        raise missing
+    with (folder / name(first, "seal")).open("rb") as file:
+        file.seek(HEADER_BYTES)
+        for wanted in range(first, index + 1):
+            head = file.read(_RECORD.size)
+            if len(head) < _RECORD.size:
+                raise missing
+            mark, found, leaf, private, recording, _ = _RECORD.unpack(head)
+            if mark != _RECORD_MARK or found != wanted:
+                raise missing
+            if wanted < index:
+                file.seek(leaf + private + recording, 1)
+        record = Record(index=index, leaf=file.read(leaf), private=file.read(private), recording=file.read(recording))
+    with (folder / name(first, "keys")).open("rb") as keys:
+        keys.seek((index - first) * SLOT_BYTES)
+        return record, keys.read(SLOT_BYTES)

@@ -1,0 +1,113 @@
+"""The witness of one database: makes entries and spans of an `Account`, and has them durable before it returns.
+
+It decides nothing and forgets nothing: an entry that cannot be written is an `AuditError`, and then nothing is released. Spans
+are told after the entry is durable and never hold an exchange up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from extproc.audit.account import Account
+from extproc.audit.entry import End, Entry, Private
+from extproc.audit.spans import Spans
+from extproc.errors import Error, Unauthenticated, UpstreamError
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class Log(Protocol):
+    """Where entries go."""
+
+    async def append(self, entry: Entry) -> int:
+        """Make `entry` durable; return its index. Raises `AuditError`."""
+
+
+class Witness:
+    """Writes down what happens at one database. `clock` gives Unix nanoseconds."""
+
+    def __init__(self, *, log: Log, spans: Spans, database: str, engine: str, clock: Callable[[], int]) -> None:
+        self._log = log
+        self._spans = spans
+        self._database = database
+        self._engine = engine
+        self._clock = clock
+
+    async def intent(self, account: Account) -> None:
+        """Record that an allowed request is about to leave."""
+        await self._log.append(
+            Entry(
+                kind="intent",
+                time_ns=self._clock(),
+                exchange=account.exchange,
+                database=self._database,
+                engine=self._engine,
+                facts=account.facts(None),
+                decision="allow",
+                revision=account.revision,
+                asked=account.asked,
+                private=_private(account, full=True),
+                recording=account.recording,
+            )
+        )
+
+    async def outcome(self, account: Account, *, end: End, status: int | None) -> None:
+        """Record how a forwarded request ended, then tell its spans."""
+        now = self._clock()
+        entry = Entry(
+            kind="outcome",
+            time_ns=now,
+            exchange=account.exchange,
+            database=self._database,
+            engine=self._engine,
+            facts=account.facts(None),
+            decision="allow",
+            revision=account.revision,
+            status=status,
+            end=end,
+            private=_private(account, full=False),
+        )
+        self._tell(account, entry, await self._log.append(entry))
+
+    async def refusal(self, account: Account, error: Error) -> None:
+        """Record a denial, a failure or a rejected login, then tell its spans."""
+        entry = Entry(
+            kind="login_rejected" if isinstance(error, Unauthenticated) else "outcome",
+            time_ns=self._clock(),
+            exchange=account.exchange,
+            database=self._database,
+            engine=self._engine,
+            facts=account.facts(error),
+            decision="deny",
+            reasons=(error.code,),
+            revision=account.revision,
+            status=error.status,
+            end="failed" if isinstance(error, UpstreamError) else "denied",
+            asked=account.asked,
+            private=_private(account, full=True),
+        )
+        self._tell(account, entry, await self._log.append(entry))
+
+    def _tell(self, account: Account, entry: Entry, index: int) -> None:
+        self._spans.tell(
+            entry,
+            index=index,
+            started=account.started,
+            traceparent=account.traceparent,
+            principal=account.principal.id if account.principal else None,
+        )
+
+
+def _private(account: Account, *, full: bool) -> Private:
+    """Return who and what in the clear, to be sealed; `full` adds the policy input and the decisions, once an exchange."""
+    return Private(
+        principal=account.principal,
+        claimed=dict(account.claimed) or None,
+        source=account.source,
+        user_agent=account.user_agent,
+        inputs=tuple(msgspec.Raw(_ENCODER.encode(asked)) for asked in account.inputs) if full else (),
+        decisions=tuple(msgspec.Raw(_ENCODER.encode(decision)) for decision in account.decisions) if full else (),
+    )

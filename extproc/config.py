@@ -1,0 +1,153 @@
+"""One YAML file, `vecgate.yaml`, read strictly: `load` gives a `Config` that keeps every rule of the design contract.
+
+What types alone cannot say stands here: what must be unique, what must be encrypted, what needs what. A key whose function
+does not exist yet is refused, never ignored. Nothing here opens what the file names; that is `check`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from extproc.config_types import Config, Database, Issuer, ListenerTls
+from extproc.config_yaml import Reader
+from extproc.errors import ConfigError
+
+BUILT_ENGINES: Final = ("chroma",)
+"""Engines whose adapter exists."""
+
+_DEFAULT_STORE: Final = "sqlite:///var/vecgate.db"
+_LONGEST_SOCKET: Final = 107
+"""Bytes of a unix socket's path, sun_path of unix(7) without its final NUL."""
+_OWN_HEADERS: Final = frozenset(
+    {"host", "content-length", "content-type", "content-encoding", "connection", "transfer-encoding", "te"}
+)
+
+_BUFFER_MARGIN: Final = 512 << 10
+
+Complaint = tuple[str, str]
+"""A key and what is wrong with it."""
+
+
+def load(path: Path) -> Config:
+    """Return what the file at `path` says. Raises `ConfigError`: one line with file, line, key and what to do."""
+    reader = Reader(path)
+    config: Config = reader.read(Config)
+    for where, message in _complaints(config):
+        raise reader.error(where, message)
+    return config
+
+
+def socket_paths(config: Config) -> list[Path]:
+    """Return each worker's socket: the configured one, then ``extproc-1.sock``, ``extproc-2.sock`` and so on."""
+    first = config.service.socket
+    return [first, *(first.with_name(f"{first.stem}-{index}{first.suffix}") for index in range(1, config.workers))]
+
+
+def admin_path(config: Config) -> Path:
+    """Return the unix socket of Envoy's admin interface, in the same private directory as the workers' sockets."""
+    return config.service.socket.with_name("envoy-admin.sock")
+
+
+def buffer_bytes(config: Config) -> int:
+    """Return how much of a body Envoy holds: a little more than allowed, so that this service says what is too large."""
+    return config.limits.body + _BUFFER_MARGIN
+
+
+def database(config: Config, name: str) -> Database:
+    """Return the database called `name`. Raises `ConfigError`."""
+    for found in config.databases:
+        if found.name == name:
+            return found
+    raise ConfigError(f"no database is called {name}; there are {', '.join(each.name for each in config.databases)}")
+
+
+def _complaints(config: Config) -> Iterator[Complaint]:
+    yield from _unbuilt(config)
+    if not config.databases:
+        yield "databases", "is empty; name at least one database"
+    for index, each in enumerate(config.databases):
+        yield from _about_database(each, f"databases[{index}]")
+    yield from _repeated("databases", "name", [each.name for each in config.databases])
+    yield from _repeated("databases", "listen", [str(each.listen) if each.listen else None for each in config.databases])
+    yield from _about_identity(config)
+    if config.policy.bundle is None:
+        yield "policy", "`bundle` is missing; name the directory with the .rego files"
+    yield from _repeated("masking.keys", "id", [key.id for key in config.masking.keys])
+    if max(len(bytes(path)) for path in (*socket_paths(config), admin_path(config))) > _LONGEST_SOCKET:
+        yield "service.socket", f"is too long for a unix socket; at most {_LONGEST_SOCKET} bytes, so choose a shorter directory"
+
+
+def _unbuilt(config: Config) -> Iterator[Complaint]:
+    """Complain of every key that is in the contract but does nothing yet: a dead option would be a lie."""
+    for index, each in enumerate(config.databases):
+        where = f"databases[{index}]"
+        if each.engine not in BUILT_ENGINES:
+            yield f"{where}.engine", f"`{each.engine}` is not available yet; use {', '.join(BUILT_ENGINES)}"
+        if each.grpc:
+            yield f"{where}.grpc", "is not available yet; remove it"
+        if each.enforcement == "observe":
+            yield f"{where}.enforcement", "`observe` is not available yet; use enforce"
+    if config.policy.engine == "opa" or config.policy.opa:
+        yield "policy.opa" if config.policy.opa else "policy.engine", "OPA is not available yet; use `engine: embedded`"
+    if config.control:
+        yield "control", "is not available yet; remove it"
+    if config.service.listen or config.service.tls or config.service.peers:
+        yield "service", "only `socket` is available yet; remove the other keys"
+    if config.store != _DEFAULT_STORE:
+        yield "store", "is not available yet; remove it"
+
+
+def _about_database(each: Database, where: str) -> Iterator[Complaint]:
+    yield from _about_tls(each, where)
+    if each.upstream_tls:
+        if not each.upstream.tls:
+            yield f"{where}.upstream_tls", "has no effect on an http:// upstream; use https:// or remove it"
+        if (each.upstream_tls.certificate is None) != (each.upstream_tls.key is None):
+            yield f"{where}.upstream_tls", "`certificate` and `key` go together"
+    if each.credential and each.credential.header in _OWN_HEADERS:
+        yield (
+            f"{where}.credential.header",
+            "is a header that carries something else; name the one that the database reads a key from",
+        )
+
+
+def _about_tls(each: Database, where: str) -> Iterator[Complaint]:
+    match each.tls:
+        case None:
+            if each.listen and not each.listen.loopback:
+                yield f"{where}.listen", "is not on loopback, so `tls` is needed, or `tls: {insecure: true}`"
+        case ListenerTls(insecure=True, certificate=None, key=None, client_ca=None):
+            pass
+        case ListenerTls(insecure=True):
+            yield f"{where}.tls", "`insecure` goes with no other key"
+        case ListenerTls(certificate=certificate, key=key):
+            if certificate is None or key is None:
+                yield f"{where}.tls", "needs `certificate` and `key`"
+
+
+def _about_identity(config: Config) -> Iterator[Complaint]:
+    issuers = config.identity.issuers
+    if not issuers:
+        yield "identity.issuers", "is empty; name at least one issuer"
+    yield from _repeated("identity.issuers", "issuer", [each.issuer for each in issuers])
+    for index, each in enumerate(issuers):
+        yield from _about_issuer(each, f"identity.issuers[{index}]")
+    if "failure_".startswith(config.identity.metadata.key) or config.identity.metadata.key.startswith("failure_"):
+        yield "identity.metadata.key", "must not begin as `failure_`, which marks tokens that did not hold"
+
+
+def _about_issuer(each: Issuer, where: str) -> Iterator[Complaint]:
+    if not each.audiences:
+        yield f"{where}.audiences", "is empty; a token must be meant for somebody"
+    if (each.jwks.file is None) == (each.jwks.uri is None):
+        yield f"{where}.jwks", "needs either `file` or `uri`"
+    if each.jwks.uri and not each.jwks.uri.tls and not each.jwks.uri.loopback:
+        yield f"{where}.jwks.uri", "must be https://, for whoever changes the keys can be anybody"
+
+
+def _repeated(where: str, name: str, found: list[str | None]) -> Iterator[Complaint]:
+    for index, each in enumerate(found):
+        if each is not None and each in found[:index]:
+            yield f"{where}[{index}].{name}", "is used a second time; each must be its own"

@@ -1,0 +1,246 @@
+"""What `vecgate.yaml` may say, as types. A text in a hint is the key's documentation; a missing default makes it required.
+
+The reader, the rules and the JSON Schema are all made from these, so a key exists in exactly one place. Paths are absolute
+once read. This module knows neither YAML nor any other part of the program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from extproc.config_forms import (
+    AnyUrl,
+    Authority,
+    BaseUrl,
+    Duration,
+    Entrypoint,
+    HeaderName,
+    HostName,
+    ListenAddress,
+    Name,
+    Origin,
+    Size,
+    Text,
+)
+from extproc.secret import SecretFile, SecretSource
+
+
+class Kept(Enum):
+    """Whether material is hidden (a literal is refused) or public (a bare path is a file)."""
+
+    HIDDEN = "hidden"
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """The least and the most that a number may be, in the unit of its type."""
+
+    least: float
+    most: float
+
+
+HiddenValue = Annotated[SecretSource, Kept.HIDDEN]
+Certificate = Annotated[SecretSource, Kept.PUBLIC]
+
+EngineName = Literal["chroma", "qdrant", "weaviate", "milvus", "pinecone", "opensearch", "elasticsearch"]
+
+
+AUDIT_KEY: Final = SecretFile(path=Path("var/keys/audit.key"))
+SEALING_KEY: Final = SecretFile(path=Path("var/keys/sealing.key"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grpc:
+    """The gRPC side of an engine that speaks both."""
+
+    listen: Annotated[ListenAddress, "where gRPC clients connect"]
+    upstream: Annotated[BaseUrl, "the database's gRPC port"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """How the gateway shows itself to the database."""
+
+    header: Annotated[HeaderName, "the header that carries it"]
+    value: Annotated[HiddenValue, "its whole value, scheme word included; held by the gateway alone"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerTls:
+    """TLS towards clients."""
+
+    certificate: Annotated[Certificate | None, "certificate chain, PEM"] = None
+    key: Annotated[HiddenValue | None, "private key, PEM"] = None
+    client_ca: Annotated[Certificate | None, "clients must show a certificate of this authority"] = None
+    insecure: Annotated[bool, "plain HTTP off loopback, because something else encrypts"] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamTls:
+    """TLS towards the database; it is always verified."""
+
+    ca: Annotated[Certificate | None, "authority of the database's certificate; the system's by default"] = None
+    sni: Annotated[HostName | None, "name asked for and verified; the upstream's host by default"] = None
+    certificate: Annotated[Certificate | None, "client certificate, PEM"] = None
+    key: Annotated[HiddenValue | None, "its private key, PEM"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Which streams of someone else's Envoy are this database's."""
+
+    authority: Annotated[Authority, "the :authority of its requests"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """One guarded database."""
+
+    name: Annotated[Name, "what policies call it"]
+    engine: Annotated[EngineName, "whose wire protocol it speaks"]
+    upstream: Annotated[BaseUrl, "the database itself; https verifies against upstream_tls.ca or the system's"]
+    listen: Annotated[ListenAddress | None, "where clients connect; needed but for `vecgate serve`"] = None
+    grpc: Annotated[Grpc | None, "for engines that speak gRPC"] = None
+    credential: Annotated[Credential | None, "how the gateway shows itself to the database"] = None
+    tls: Annotated[ListenerTls | None, "of the listener; one that is not on loopback needs it"] = None
+    upstream_tls: Annotated[UpstreamTls | None, "towards an https upstream"] = None
+    match: Annotated[Match | None, "for `vecgate serve` behind someone else's Envoy"] = None
+    enforcement: Annotated[Literal["enforce", "observe"], "observe records decisions and does not act on them"] = "enforce"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jwks:
+    """Where an issuer's public keys are: one of the two."""
+
+    file: Annotated[Path | None, "a JWKS file"] = None
+    uri: Annotated[AnyUrl | None, "an https URL that gives a JWKS"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """Who may vouch for callers, and how its claims are read."""
+
+    issuer: Annotated[Text, "the `iss` of its tokens"]
+    jwks: Annotated[Jwks, "its public keys"]
+    audiences: Annotated[tuple[Text, ...], "a token must be meant for one of these"] = ("vecgate",)
+    roles: Annotated[Text, "claim path of the roles"] = "realm_access.roles"
+    groups: Annotated[Text, "claim path of the groups"] = "groups"
+    person: Annotated[Text, "the claim that tells two people apart"] = "email"
+    workload: Annotated[Text | None, "claim path that only a program's token has; without it every caller is human"] = None
+    max_lifetime: Annotated[Duration, Range(least=1, most=31 * 86400), "exp - iat; longer is refused"] = 86400.0
+    demo: Annotated[bool, "its private key lies on this machine and `vecgate token` may use it"] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """Where Envoy puts verified tokens."""
+
+    namespace: Annotated[Text, "filter metadata namespace"] = "envoy.filters.http.jwt_authn"
+    key: Annotated[Text, "every key that begins so holds a token's payload"] = "payload_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who callers are."""
+
+    issuers: Annotated[tuple[Issuer, ...], "who may vouch for callers"]
+    metadata: Annotated[Metadata, "where Envoy puts verified tokens"] = field(default_factory=Metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opa:
+    """An OPA server."""
+
+    url: Annotated[BaseUrl, "its API"]
+    managed: Annotated[bool, "started and stopped by `vecgate up`"] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Who decides."""
+
+    engine: Annotated[Literal["embedded", "opa"], "Rego in this process, or an OPA server"] = "embedded"
+    bundle: Annotated[Path | None, "directory of .rego and data files (embedded)"] = None
+    opa: Annotated[Opa | None, "the OPA server (opa)"] = None
+    entrypoint: Annotated[Entrypoint, "the rule that is the decision"] = "vecgate/authz/decision"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """Where evidence goes and how much of it is kept."""
+
+    directory: Annotated[Path, "logs, segments and recordings"] = Path("var/audit")
+    origin: Annotated[Origin, "name of the log; a worker's is <origin>/<worker>"] = "vecgate.example/prod"
+    recording: Annotated[Literal["metadata", "request", "full"], "the default; policy changes it per operation"] = "request"
+    identifiers: Annotated[Literal["clear", "pseudonym"], "user ids in spans: as they are, or keyed hashes"] = "clear"
+    signing_key: Annotated[HiddenValue, "signs checkpoints; created, 0600, when absent"] = AUDIT_KEY
+    sealing_key: Annotated[HiddenValue, "wraps the keys of entries and recordings; created, 0600, when absent"] = SEALING_KEY
+    otlp: Annotated[BaseUrl | None, "OpenTelemetry collector, OTLP over gRPC"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskingKey:
+    """One key of keyed masks."""
+
+    id: Annotated[Name, "stands in masked values, so that an old one can be told"]
+    value: Annotated[HiddenValue, "the key"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Masking:
+    """What `hash` masks with; the first key is the current one."""
+
+    keys: Annotated[tuple[MaskingKey, ...], "the first is the current one"] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """The control API and its console."""
+
+    listen: Annotated[ListenAddress, "where people connect"]
+    tls: Annotated[ListenerTls | None, "as a database's"] = None
+    url: Annotated[AnyUrl | None, "how people reach it"] = None
+    admins: Annotated[tuple[Text, ...], "role:NAME or group:NAME"] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Where Envoy reaches this service: a private socket, or mTLS."""
+
+    socket: Annotated[Path, "unix socket in a directory of mode 0700; a further worker's has its number before the suffix"] = (
+        Path("var/extproc.sock")
+    )
+    listen: Annotated[ListenAddress | None, "TCP instead, with mTLS"] = None
+    tls: Annotated[ListenerTls | None, "certificate, key and client_ca of the TCP port"] = None
+    peers: Annotated[tuple[Text, ...], "who may connect to the TCP port"] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one exchange may cost."""
+
+    body: Annotated[Size, Range(least=1 << 10, most=1 << 30), "the largest request or response body"] = 64 << 20
+    message_timeout: Annotated[Duration, Range(least=1, most=3600), "how long Envoy waits for one answer of this service"] = (
+        10.0
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that one `vecgate.yaml` says."""
+
+    version: Annotated[Literal[1], "of this file's form"]
+    databases: Annotated[tuple[Database, ...], "what is guarded"]
+    identity: Annotated[Identity, "who callers are"]
+    policy: Annotated[Policy, "who decides"]
+    audit: Annotated[Audit, "where evidence goes"] = field(default_factory=Audit)
+    masking: Annotated[Masking, "what masks with a key"] = field(default_factory=Masking)
+    control: Annotated[Control | None, "the control API"] = None
+    service: Annotated[Service, "where Envoy reaches this service"] = field(default_factory=Service)
+    store: Annotated[Text, "where approvals, budgets and sessions are kept"] = "sqlite:///var/vecgate.db"
+    workers: Annotated[int, Range(least=1, most=64), "processes of the ext_proc service"] = 1
+    limits: Annotated[Limits, "what one exchange may cost"] = field(default_factory=Limits)

@@ -1,0 +1,133 @@
+"""Judge and complete a compiled plan, before it may decide anything.
+
+The compiler accepts what OPA refuses: builtins that do not exist, and names that nothing defines, which then are undefined
+for ever, so that ``not denied`` with a slip in it holds always. Both are errors here. Comparisons of order get a guard: the
+library orders values of two types otherwise than OPA does (``null`` after numbers), so anything but two numbers ends the
+evaluation with an error instead of a wrong answer. Plans are JSON in the form of OPA's intermediate representation; pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from extproc.engines import builtins
+from extproc.engines.escapes import veil_literal
+from extproc.errors import ConfigError
+
+FOLDER_MARK: Final = ":"
+"""Stands for the slash in the names of modules: the library keeps of a path only its last part."""
+
+_GUARD: Final = "mul"  # the builtin that takes two numbers and nothing else; its result is overwritten by the comparison
+_GUARD_DECLARED: Final = {
+    "name": _GUARD,
+    "decl": {
+        "args": [{"type": "number", "name": "x"}, {"type": "number", "name": "y"}],
+        "result": {"type": "number", "name": "z"},
+        "type": "function",
+    },
+}
+_INPUT_AND_DATA: Final = (0, 1)
+_SETS: Final = ("target", "result")  # the members of a statement that give a local its value
+_SCAN: Final = "ScanStmt"
+
+Json = dict[str, Any]
+
+
+def prepare(plan: Json) -> None:
+    """Check `plan`, then guard its comparisons and veil its strings in place. Raises `ConfigError` with the place."""
+    files = [file["value"].replace(FOLDER_MARK, "/") for file in plan["static"]["files"]]
+    functions = {function["name"] for function in plan["funcs"]["funcs"]}
+    for statement in _statements(plan):
+        name = statement["stmt"].get("func")
+        if name is not None and name not in functions:
+            _require_proven(name, _place(statement, files))
+        if statement["type"] == "CallDynamicStmt":
+            raise ConfigError(
+                f"{_place(statement, files)}: a rule is called by a computed name; name it, or use policy.engine opa"
+            )
+    for declared in plan["static"]["builtin_funcs"]:
+        _require_proven(declared["name"], "the policy")
+    for function in plan["funcs"]["funcs"]:
+        _require_assigned(function, files)
+    _guard(plan)
+    for string in plan["static"]["strings"]:
+        string["value"] = _veiled(string["value"])
+
+
+def _require_proven(name: str, place: str) -> None:
+    if name not in builtins.PROVEN:
+        raise ConfigError(f"{place}: {builtins.refusal(name)}")
+
+
+def _require_assigned(function: Json, files: list[str]) -> None:
+    """Refuse a function that reads a local which nothing in it sets: a name that neither a rule nor a variable has."""
+    statements = list(_statements(function["blocks"]))
+    assigned = {*_INPUT_AND_DATA, *function["params"], function["return"]}
+    for statement in statements:
+        members = statement["stmt"]
+        assigned.update(members[name] for name in _SETS if name in members)
+        if statement["type"] == _SCAN:
+            assigned.update((members["key"], members["value"]))
+    for statement in statements:
+        if not assigned.issuperset(_read_locals(statement)):
+            place = _place(statement, files)
+            rule = function["name"].removeprefix("g0.")
+            raise ConfigError(f"{place}: {rule} uses a name that nothing defines; `opa check` shows which")
+
+
+def _read_locals(statement: Json) -> Iterator[int]:
+    """Give the locals that a statement reads by itself, not those of the blocks in it."""
+    for name, value in statement["stmt"].items():
+        if name == "source" and isinstance(value, int):
+            yield value
+        for operand in value if isinstance(value, list) else (value,):
+            if isinstance(operand, Mapping) and operand.get("type") == "local":
+                yield operand["value"]
+
+
+def _guard(plan: Json) -> None:
+    for block in _blocks(plan):
+        guarded: list[Json] = []
+        for statement in block["stmts"]:
+            if statement["stmt"].get("func") in builtins.NUMERIC:
+                guarded.append({"type": statement["type"], "stmt": {**statement["stmt"], "func": _GUARD}})
+            guarded.append(statement)
+        block["stmts"] = guarded
+    declared = plan["static"]["builtin_funcs"]
+    if all(builtin["name"] != _GUARD for builtin in declared):
+        declared.append(_GUARD_DECLARED)
+
+
+def _veiled(literal: str) -> str:
+    try:
+        return veil_literal(literal)
+    except ValueError as error:
+        raise ConfigError("the policy holds a string with a broken escape or a private-use character; take it out") from error
+
+
+def _statements(node: Any) -> Iterator[Json]:
+    for block in _blocks(node):
+        yield from block["stmts"]
+
+
+def _blocks(node: Any) -> Iterator[Json]:
+    """Give every block at any depth: of plans, of functions, and of the statements in them."""
+    match node:
+        case {"stmts": list(statements)}:
+            yield node
+            yield from _blocks(statements)
+        case dict():
+            for value in node.values():
+                yield from _blocks(value)
+        case list():
+            for value in node:
+                yield from _blocks(value)
+        case _:
+            pass
+
+
+def _place(statement: Json, files: list[str]) -> str:
+    members = statement["stmt"]
+    file = members.get("file")
+    return f"{files[file]}:{members['row'] + 1}" if isinstance(file, int) and file < len(files) else "the policy"

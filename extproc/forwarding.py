@@ -1,0 +1,71 @@
+"""Which header fields cross the gateway, and with what changes. Pure.
+
+Towards the database goes a short list of fields and the gateway's own credential; everything else a client sent stays here:
+its token, cookies, method overrides, impersonation and routing fields, whatever a database may come to read one day. Towards
+the client goes what the database sent, less what a rewritten body makes untrue.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from extproc.errors import UpstreamError
+from extproc.events import Fields, Head, Replace, values
+from extproc.protocols.adapter import Outgoing
+
+_FORWARDED: Final = frozenset(
+    {
+        "accept",
+        "content-type",
+        "content-length",
+        "transfer-encoding",
+        "user-agent",
+        "x-request-id",
+        "traceparent",
+        "tracestate",
+    }
+)
+"""What a database needs of a request; `accept-encoding` is not among it, so that answers come readable."""
+
+_UNTRUE_AFTER_REWRITE: Final = (
+    "etag",
+    "content-md5",
+    "digest",
+    "content-digest",
+    "repr-digest",
+    "accept-ranges",
+    "content-encoding",
+)
+
+Credential = tuple[str, bytes]
+"""The header in which the database expects its key, and the whole value."""
+
+
+def towards_database(head: Head, outgoing: Outgoing, credential: Credential | None) -> Replace:
+    """Return the changes that turn the client's request into the canonical one with the gateway's credential."""
+    set_fields: list[tuple[str, bytes]] = []
+    if outgoing.target.encode("latin-1") not in values(head.fields, ":path"):
+        set_fields.append((":path", outgoing.target.encode("latin-1")))
+    if outgoing.body is not None and values(head.fields, "content-length"):
+        set_fields.append(("content-length", str(len(outgoing.body)).encode()))
+    if credential is not None:
+        set_fields.append(credential)
+    kept = _FORWARDED if credential is None else _FORWARDED | {credential[0]}
+    return Replace(
+        set_fields=tuple(set_fields),
+        remove_fields=tuple(sorted({name for name, _ in head.fields if not name.startswith(":") and name not in kept})),
+        body=outgoing.body,
+    )
+
+
+def towards_client(head: Head, body: bytes) -> Replace:
+    """Return the changes that put `body` in the place of the database's own."""
+    length: Fields = (("content-length", str(len(body)).encode()),) if values(head.fields, "content-length") else ()
+    removed = tuple(name for name in _UNTRUE_AFTER_REWRITE if values(head.fields, name))
+    return Replace(set_fields=length, remove_fields=removed, body=body)
+
+
+def require_readable(head: Head) -> None:
+    """Raise `UpstreamError` for an answer whose content is encoded although nobody offered to decode it."""
+    if any(value.strip().lower() not in {b"", b"identity"} for value in values(head.fields, "content-encoding")):
+        raise UpstreamError("the database's answer is encoded, so it cannot be read and masked", code="answer_encoded")

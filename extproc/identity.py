@@ -1,0 +1,202 @@
+"""Who is calling: what Envoy verified about the token becomes a Principal, or the login is refused.
+
+Envoy checks signatures; this module checks again what the claims say (issuer, audience, expiry, lifetime, subject), because
+Envoy lets a token without ``exp`` or ``sub`` pass under some configurations, and because a token that lives for months is a
+static key in disguise. It sees no signature and no key, and it never quotes a claim in an error. Claims: RFC 7519 section 4.1.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from extproc.errors import Unauthenticated
+from extproc.events import Head, values
+from extproc.operation import Principal
+
+SKEW: Final = 30
+"""Seconds by which clocks may differ; the same that Envoy is told."""
+
+_FAILURES: Final = (
+    # How Envoy's jwt_authn words its failures, and our reason for each.
+    ("jwt is expired", "token_expired"),
+    ("jwt is not a valid json object", "token_malformed"),
+    ("jwt is not in the form", "token_malformed"),
+    ("jwt not yet valid", "token_not_yet_valid"),
+    ("jwt issuer is not configured", "token_unknown_issuer"),
+    ("audiences in jwt are not allowed", "token_wrong_audience"),
+    ("jwt verification fails", "token_forged"),
+    ("jwks doesn't have key to match", "token_forged"),
+    ("jwt must have an expiration", "token_never_expires"),
+    ("jwt expiration is required", "token_never_expires"),
+    ("jwt is missing", "token_missing"),
+    ("jwks remote fetch is failed", "token_unverifiable"),
+)
+_MESSAGES: Final = {
+    "token_missing": "no token: put a token of a configured issuer where the database's API key used to go",
+    "token_expired": "the token has expired: get a new one",
+    "token_not_yet_valid": "the token is not valid yet",
+    "token_never_expires": "the token has no expiry (exp); only short-lived tokens are taken",
+    "token_too_long_lived": "the token lives longer than the issuer's max_lifetime allows, or does not say since when (iat)",
+    "token_no_subject": "the token names no subject (sub)",
+    "token_forged": "the token's signature does not hold",
+    "token_wrong_audience": "the token is for another audience",
+    "token_unknown_issuer": "the token's issuer is not configured here",
+    "token_malformed": "the credential is not a token (a signed JWT)",
+    "token_unverifiable": "the issuer's keys are not to be had just now",
+    "token_ambiguous": "more than one credential was sent; send exactly one",
+    "token_refused": "the token does not hold",
+}
+_LONGEST_CLAIM: Final = 256
+"""Characters of an unverified claim that are kept as evidence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """What is expected of one issuer's tokens. `roles`, `groups`, `person`, `workload` are claim paths; lifetimes are seconds."""
+
+    issuer: str
+    audiences: frozenset[str]
+    roles: str
+    groups: str
+    person: str | None
+    workload: str | None
+    max_lifetime: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identifier:
+    """Turns a request's head into a Principal.
+
+    `namespace` and `key` say where Envoy leaves verified payloads (each key that begins with `key`); `headers` are where this
+    database's clients put credentials, as (name, prefix) pairs.
+    """
+
+    issuers: Mapping[str, Issuer]
+    namespace: str
+    key: str
+    headers: tuple[tuple[str, str], ...]
+
+    def identify(self, head: Head, now: int) -> Principal:
+        """Return the caller. `now` is Unix time in seconds. Raises `Unauthenticated`, whose code says why."""
+        sent = sum(len(values(head.fields, name)) for name, _ in self.headers)
+        if sent > 1:
+            raise _refused("token_ambiguous")
+        found = head.metadata.get(self.namespace, {})
+        payloads = [value for name, value in found.items() if name.startswith(self.key) and isinstance(value, dict)]
+        if len(payloads) > 1:
+            raise _refused("token_ambiguous")
+        if not payloads:
+            raise _refused("token_missing" if not sent else _failure(found))
+        return self._principal(payloads[0], now)
+
+    def _principal(self, claims: dict[str, Any], now: int) -> Principal:
+        issuer = self.issuers.get(_text(claims.get("iss")))
+        if issuer is None:
+            raise _refused("token_unknown_issuer")
+        audience = claims.get("aud")
+        audiences = audience if isinstance(audience, list) else [audience]
+        if not any(isinstance(one, str) and one in issuer.audiences for one in audiences):
+            raise _refused("token_wrong_audience")
+        _check_times(claims, issuer, now)
+        subject = _text(claims.get("sub"))
+        if not subject:
+            raise _refused("token_no_subject")
+        person = claim(claims, issuer.person) if issuer.person else None
+        return Principal(
+            id=f"{issuer.issuer}#{subject}",
+            issuer=issuer.issuer,
+            subject=subject,
+            person=person if isinstance(person, str) and person else None,
+            kind=_kind(claims, issuer),
+            roles=_words(claim(claims, issuer.roles)),
+            groups=_words(claim(claims, issuer.groups)),
+            claims=claims,
+        )
+
+    def claimed(self, head: Head) -> dict[str, str]:
+        """Return who an unverified token says its bearer is: issuer and subject at most, cut short. For evidence only."""
+        for name, prefix in self.headers:
+            for value in values(head.fields, name):
+                found = _unverified(value.decode("latin-1").removeprefix(prefix))
+                if found:
+                    return found
+        return {}
+
+
+def _refused(code: str) -> Unauthenticated:
+    return Unauthenticated(_MESSAGES[code], code=code)
+
+
+def _failure(found: Mapping[str, Any]) -> str:
+    """Return the reason for which Envoy refused the token.
+
+    Each issuer's provider leaves its own: those for which the token is simply another issuer's say nothing when one of them
+    knew the issuer.
+    """
+    reasons = {_reason(value) for name, value in found.items() if isinstance(value, dict) and "code" in value}
+    return min(reasons - {"token_unknown_issuer"}, default=min(reasons, default="token_malformed"))
+
+
+def _reason(failure: Mapping[str, Any]) -> str:
+    message = str(failure.get("message", "")).lower()
+    return next((reason for words, reason in _FAILURES if words in message), "token_refused")
+
+
+def _check_times(claims: Mapping[str, Any], issuer: Issuer, now: int) -> None:
+    expires, issued, begins = (_time(claims.get(name)) for name in ("exp", "iat", "nbf"))
+    if expires is None:
+        raise _refused("token_never_expires")
+    if expires + SKEW <= now:
+        raise _refused("token_expired")
+    if (begins is not None and begins > now + SKEW) or (issued is not None and issued > now + SKEW):
+        raise _refused("token_not_yet_valid")
+    if issued is None or expires - issued > issuer.max_lifetime:
+        raise _refused("token_too_long_lived")
+
+
+def _kind(claims: Mapping[str, Any], issuer: Issuer) -> Literal["human", "workload"]:
+    return "workload" if issuer.workload and claim(claims, issuer.workload) else "human"
+
+
+def claim(claims: Mapping[str, Any], path: str) -> Any:
+    """Return the claim at `path`: the claim of that very name, else the dotted way down; None where there is none."""
+    if path in claims:
+        return claims[path]
+    found: Any = claims
+    for step in path.split("."):
+        if not isinstance(found, Mapping):
+            return None
+        found = found.get(step)
+    return found
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """Return roles or groups given as a list or as one space-separated string, sorted, each once."""
+    items = value.split() if isinstance(value, str) else value if isinstance(value, list) else []
+    return tuple(sorted({item for item in items if isinstance(item, str) and item}))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _time(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _unverified(token: str) -> dict[str, str]:
+    parts = token.split(".")
+    if len(parts) != 3:  # noqa: PLR2004 - RFC 7515 section 7.1: header, payload, signature
+        return {}
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return {}
+    if not isinstance(claims, dict):
+        return {}
+    return {name: _text(claims.get(name))[:_LONGEST_CLAIM] for name in ("iss", "sub") if _text(claims.get(name))}

@@ -1,0 +1,62 @@
+"""Which fields of a record a policy's pattern names.
+
+A field is named by its path: the keys of the objects that hold it, joined by dots. Lists have no name of their own: an element
+has the path of its list. A path is compared as text, so ``profile.email`` is the member ``email`` of the object ``profile``
+and also a key that is spelt with the dot: whoever writes a record chooses the spelling, and neither may get round a mask.
+Letter case counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from extproc.errors import Unfulfillable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """One field and all that it holds (``email``); or all that lies below one (``profile.*``); or every field (``*``).
+
+    `text` is the pattern as the policy wrote it, `base` the path without the star; `below` is true where there is a star.
+    """
+
+    text: str
+    base: str
+    below: bool
+
+    def matches(self, path: str) -> bool:
+        """Return whether the field at `path` is itself named."""
+        if self.below:
+            return not self.base or path.startswith(f"{self.base}.")
+        return path == self.base
+
+    def reaches(self, path: str) -> bool:
+        """Return whether a field that lies below `path` may be named."""
+        return self.base.startswith(f"{path}.") or (self.below and path == self.base)
+
+    def touches(self, path: str) -> bool:
+        """Return whether a question about `path` tells of a field that is named, of what that holds or of what holds it."""
+        return (
+            not self.base
+            or path == self.base
+            or path.startswith(f"{self.base}.")
+            or self.base.startswith(f"{path}.")
+            # A field that is itself a pattern ("e*") may stand for any.
+            or "*" in path
+        )
+
+    def tops(self) -> tuple[str, ...]:
+        """Return every spelling of a top-level key that may hold what is named, but for keys below a star."""
+        parts = self.base.split(".") if self.base else []
+        return tuple(".".join(parts[:count]) for count in range(1, len(parts) + (1 if self.below else 0)))
+
+
+def parse(text: str) -> Pattern:
+    """Read a pattern. Raises `Unfulfillable` (``mask_pattern_invalid``) for a star anywhere but alone or after the last dot.
+
+    Such a pattern would match nothing, and a mask that matches nothing hides nothing.
+    """
+    base = "" if text == "*" else text.removesuffix(".*")
+    if not text or "*" in base or (not base and text != "*"):
+        raise Unfulfillable("a field pattern of the policy is not a name, a name and '.*', or '*'", code="mask_pattern_invalid")
+    return Pattern(text=text, base=base, below=base != text)

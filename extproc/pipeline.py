@@ -1,0 +1,286 @@
+"""The story of one exchange: identify, recognise, decide, fulfil, record; every failure on the way ends in a denial.
+
+An `Exchange` is driven by what `stream` finds whole: `opened` when the caller may still be refused before a body is read,
+`asked` with the whole request, `answered` with the whole response, `ended` when Envoy lets go. Evidence comes before release:
+the intent is durable before the request leaves, the outcome before the answer does. What an error means to a client is the
+adapter's to say; what is written down the witness's. This module knows no protobuf and no database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from extproc import forwarding
+from extproc.audit.account import Account, Delivered
+from extproc.audit.entry import End, Recording
+from extproc.audit.witness import Witness
+from extproc.decision import Decision, Engine, Input, Level, combine
+from extproc.errors import (
+    AuditError,
+    CredentialError,
+    Denied,
+    Error,
+    NotFound,
+    SecretMissing,
+    TooLarge,
+    Unauthenticated,
+    UpstreamError,
+)
+from extproc.events import Continue, Head, Immediate, Opening, Reply, Request, Response, Whole, values
+from extproc.identity import Identifier
+from extproc.obligations.masking import Mask, compile_mask
+from extproc.obligations.operators import MaskKey
+from extproc.obligations.predicates import refuse_masked_predicates
+from extproc.operation import Context, Operation, Principal
+from extproc.protocols.adapter import Adapter, Denial, Outgoing, Reading
+from extproc.upstream import Upstream
+
+_FIRST_ERROR = 400
+_LONGEST_USER_AGENT = 256
+_MOST_QUESTION_ROUNDS = 3
+_BY_ENVOY = {413: "request_too_large", 503: "database_unreachable", 504: "database_late"}
+"""Our reasons for the answers that Envoy makes by itself in the course of an exchange."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """The parts that guard one database.
+
+    `clock` gives Unix nanoseconds, `credential` the gateway's own header, `mask_key` what keyed masks use; both may raise
+    `SecretMissing`.
+    """
+
+    database: str
+    adapter: Adapter
+    identifier: Identifier
+    engine: Engine
+    upstream: Upstream
+    credential: Callable[[], forwarding.Credential | None]
+    witness: Witness
+    mask_key: Callable[[], MaskKey | None]
+    default_level: Level
+    clock: Callable[[], int]
+
+
+class Exchange:
+    """One HTTP request and its response, on their way through the gateway."""
+
+    def __init__(self, guard: Guard, *, exchange: str, traceparent: str | None) -> None:
+        self._guard = guard
+        self._account = Account(exchange=exchange, started=guard.clock(), traceparent=traceparent)
+        self._principal: Principal | None = None
+        self._reading: Reading | None = None
+        self._masks: tuple[Mask, ...] = ()
+        self._method = ""
+        self._over = False
+
+    async def handle(self, whole: Whole) -> Reply:
+        """Return the reply to what has become whole. Never raises but for cancellation: every failure is a denial."""
+        try:
+            match whole:
+                case Opening(head=head):
+                    return await self._opened(head)
+                case Request():
+                    return await self._asked(whole)
+                case Response():
+                    return await self._answered(whole)
+        except Error as error:
+            return await self.refuse(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must end in a denial and nothing of it may show
+            return await self.refuse(_unexpected(error))
+
+    # --- request ---------------------------------------------------------------------------------------------------
+
+    async def _opened(self, head: Head) -> Reply:
+        """Know the caller before a byte of the body is read; a health probe needs no caller."""
+        health = self._guard.adapter.health(head, self._guard.clock())
+        if health is not None:
+            self._over = True
+            return health
+        self._identify(head)
+        return Continue()
+
+    async def _asked(self, request: Request) -> Reply:
+        """Take a whole request through all five steps."""
+        if self._principal is None:
+            early = await self._opened(request.head)
+            if isinstance(early, Immediate):
+                return early
+        principal = self._identify(request.head)
+        reading = await self._recognise(request)
+        decisions = await self._decide(principal, reading)
+        reading = self._fulfil(reading, decisions)
+        outgoing = self._guard.adapter.write(reading)
+        credential = self._credential()
+        await self._record_intent(outgoing)
+        if reading.stale:
+            self._guard.upstream.forget()
+        self._reading, self._method = reading, request.method
+        return forwarding.towards_database(request.head, outgoing, credential)
+
+    def _identify(self, head: Head) -> Principal:
+        if self._principal is None:
+            account, guard = self._account, self._guard
+            account.source = head.attributes.get("source.address", "").rpartition(":")[0].strip("[]")
+            account.user_agent = b" ".join(values(head.fields, "user-agent")).decode("latin-1")[:_LONGEST_USER_AGENT]
+            account.claimed = {}
+            try:
+                self._principal = guard.identifier.identify(head, account.started // 1_000_000_000)
+            except Unauthenticated:
+                account.claimed = guard.identifier.claimed(head)
+                raise
+            account.principal = self._principal
+        return self._principal
+
+    async def _recognise(self, request: Request) -> Reading:
+        """Ask the adapter what this is, and the database what only it knows, until no question is left."""
+        guard = self._guard
+        reading = guard.adapter.read(request, guard.database)
+        for _ in range(_MOST_QUESTION_ROUNDS):
+            if not reading.questions:
+                break
+            self._account.asked += len(reading.questions)
+            reading = guard.adapter.resolve(reading, await guard.upstream.ask(reading.questions))
+        else:
+            raise NotFound("the request's names could not be resolved")
+        self._account.operations = reading.operations
+        return reading
+
+    async def _decide(self, principal: Principal, reading: Reading) -> tuple[Decision, ...]:
+        """Ask the engine about each operation by itself; all must be allowed."""
+        account, engine = self._account, self._guard.engine
+        account.inputs = tuple(self._input(principal, operation) for operation in reading.operations)
+        account.revision = engine.revision
+        decisions = await asyncio.gather(*(engine.decide(asked) for asked in account.inputs))
+        account.decisions = tuple(decisions)
+        for decision in decisions:
+            if not decision.allow:
+                reasons = decision.reasons or ("policy_denied",)
+                raise Denied(f"the policy does not allow this: {', '.join(reasons)}", code=reasons[0])
+        return account.decisions
+
+    def _input(self, principal: Principal, operation: Operation) -> Input:
+        account = self._account
+        context = Context(
+            time_ns=account.started,
+            source=account.source,
+            user_agent=account.user_agent,
+            approval=None,
+            exchange=account.exchange,
+        )
+        return Input(principal=principal, operation=operation, context=context)
+
+    def _fulfil(self, reading: Reading, decisions: tuple[Decision, ...]) -> Reading:
+        """Turn obligations into terms, refuse what cannot be fulfilled, narrow the request to the rest."""
+        guard = self._guard
+        combined = tuple(combine(decision, guard.default_level) for decision in decisions)
+        key = self._mask_key()
+        self._masks = tuple(compile_mask(terms, key) for terms in combined)
+        for operation, terms in zip(reading.operations, combined, strict=True):
+            refuse_masked_predicates(operation, terms)
+        self._account.level = max((terms.level for terms in combined), default=guard.default_level)
+        if self._account.level is Level.FULL:
+            raise Denied("recording answers in full is not available yet", code="recording_unavailable")
+        return guard.adapter.narrow(reading, combined)
+
+    def _credential(self) -> forwarding.Credential | None:
+        try:
+            return self._guard.credential()
+        except SecretMissing as error:
+            raise CredentialError("the gateway's own credential for this database is missing") from error
+
+    def _mask_key(self) -> MaskKey | None:
+        try:
+            return self._guard.mask_key()
+        except SecretMissing as error:
+            raise CredentialError("the key of keyed masks is missing", code="mask_key_missing") from error
+
+    async def _record_intent(self, outgoing: Outgoing) -> None:
+        if self._account.level >= Level.REQUEST:
+            recording = Recording(method=outgoing.method, target=outgoing.target, body=outgoing.body or b"")
+            self._account.recording = recording
+        await self._guard.witness.intent(self._account)
+
+    # --- response --------------------------------------------------------------------------------------------------
+
+    async def _answered(self, response: Response) -> Reply:
+        """Take a whole response to the client: masked, and on record first."""
+        guard, reading = self._guard, self._reading
+        if reading is not None and reading.stale:
+            guard.upstream.forget()
+        if _made_by_envoy(response):
+            raise _by_envoy(response, asked=reading is not None)
+        if reading is None:
+            raise UpstreamError("an answer to a request that was never decided", code="answer_unasked")
+        if response.status >= _FIRST_ERROR:
+            forwarding.require_readable(response.head)
+            native = guard.adapter.read_error(response)
+            await self._conclude("failed", native.status)
+            return native
+        reply = self._deliver(reading, response)
+        await self._conclude("delivered", response.status)
+        return reply
+
+    def _deliver(self, reading: Reading, response: Response) -> Reply:
+        """Mask what the answer holds; leave its bytes alone where nothing had to change."""
+        if self._method == "HEAD" or not response.body:
+            return Continue()
+        forwarding.require_readable(response.head)
+        answer = self._guard.adapter.read_answer(reading, response)
+        if answer is None:
+            return Continue()
+        changed = False
+        for result, owner in zip(answer.results, answer.owners, strict=True):
+            masked = self._masks[owner].apply(result)
+            changed = changed or masked.changed
+            delivered = self._account.delivered.setdefault(owner, Delivered())
+            delivered.rows += len(result)
+            delivered.masked_fields |= frozenset(masked.fields)
+            delivered.masked_values += masked.values
+        if not changed:
+            return Continue()
+        return forwarding.towards_client(response.head, self._guard.adapter.write_answer(reading, answer))
+
+    async def _conclude(self, end: End, status: int) -> None:
+        self._over = True
+        await self._guard.witness.outcome(self._account, end=end, status=status)
+
+    # --- endings ---------------------------------------------------------------------------------------------------
+
+    async def refuse(self, error: Error) -> Immediate:
+        """Return the native denial for `error`, on record before it is released; without a record, a denial all the same."""
+        self._over = True
+        try:
+            await self._guard.witness.refusal(self._account, error)
+        except AuditError as unwritten:
+            error = unwritten
+        return self._guard.adapter.denial(Denial(error=error, exchange=self._account.exchange))
+
+    async def ended(self) -> None:
+        """Note an exchange that Envoy let go of before anything was released."""
+        if not self._over and self._account.principal is not None:
+            self._over = True
+            await self._guard.witness.outcome(self._account, end="aborted", status=None)
+
+
+def _made_by_envoy(response: Response) -> bool:
+    """Whether Envoy made this response itself: it then never chose a host of the database, or says how it came to answer."""
+    attributes = response.head.attributes
+    return "upstream.address" not in attributes or attributes.get("response.code_details", "via_upstream") != "via_upstream"
+
+
+def _by_envoy(response: Response, *, asked: bool) -> Error:
+    """Return what Envoy's own answer means, in our words."""
+    code = _BY_ENVOY.get(response.status, "gateway_refused")
+    if code == "request_too_large":
+        return TooLarge("the request's body is over limits.body")
+    if not asked:
+        return Denied("the request was refused before it was read", code="gateway_refused")
+    return UpstreamError("the database could not be reached, or did not answer in time", code=code)
+
+
+def _unexpected(error: Exception) -> Error:
+    """Return the denial for a defect; only the kind of the exception is told, because its text may hold a value."""
+    return Error(f"an unexpected {type(error).__name__}")

@@ -1,0 +1,321 @@
+"""The requests of Chroma's v2 API that this gateway understands, and the form that each must have.
+
+`SHAPES` is the whole list: a row of operations.csv without a shape is refused. Of a request with a shape every member and
+parameter is checked, and unknown ones are refused, because a member that the gateway ignores is one that an attacker uses.
+A `Form` holds what was sent, in its order, null apart from absent, so that writing it means what was read. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+from uuid import UUID
+
+import msgspec
+
+from extproc.errors import Malformed, Unrecognised
+from extproc.protocols import chroma_search, strict_json
+from extproc.protocols.chroma_where import is_plain
+from extproc.protocols.routes import Match, Target
+from extproc.protocols.strict_json import shown
+
+INCLUDABLE: Final = frozenset({"documents", "metadatas", "embeddings", "distances", "uris"})
+_LARGEST: Final = chroma_search.LARGEST_COUNT
+_READ_LEVELS: Final = frozenset({"index_and_wal", "index_only", "index_and_bounded_wal"})
+_NULL: Final = b"null"
+_OPAQUE: Final = frozenset({"embeddings", "query_embeddings"})
+_PLAIN_VALUES: Final = frozenset(b'"tfn')
+"""How a string, a truth value or null begins."""
+
+_HEX: Final = "[0-9A-Fa-f]"
+_DASHED: Final = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
+_UUID: Final = re.compile(rf"(?:{_HEX}{{32}}|{_DASHED}|\{{{_DASHED}\}}|urn:uuid:{_DASHED})")
+"""The spellings that Rust's `uuid` reads, which is what Chroma reads."""
+
+_texts: Final = msgspec.json.Decoder(list[str])
+_optional_texts: Final = msgspec.json.Decoder(list[str | None])
+_text: Final = msgspec.json.Decoder(str)
+_truth: Final = msgspec.json.Decoder(bool)
+
+Member = Callable[[msgspec.Raw, str], Any]
+"""Reads and checks one member of a body; gives what is to be written in its place."""
+
+Kind = Literal[
+    "service", "tenant", "databases", "list", "create", "describe", "alter", "drop",
+    "add", "update", "delete", "count", "get", "query", "search",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What one kind of request may hold: members of the body (None: no body), parameters, and how it names a collection."""
+
+    kind: Kind
+    members: Mapping[str, Member] | None = None
+    required: frozenset[str] = frozenset()
+    parameters: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)
+    names: Literal["nothing", "name", "uuid"] = "nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """A request, understood. `size` is the body's as it came, in bytes; `queries` counts the query vectors of a `query`."""
+
+    kind: Kind
+    names: Literal["nothing", "name", "uuid"]
+    method: str
+    target: Target
+    action: str
+    scope: str
+    parameters: Mapping[str, str]
+    size: int
+    body: Mapping[str, Any] | None = None
+    queries: int = 0
+    searches: tuple[chroma_search.Search, ...] = ()
+
+
+def read(method: str, target: Target, match: Match, body: bytes) -> Form:
+    """Understand a request. Raises `Malformed`, `Unrecognised`."""
+    route = match.route
+    shape = SHAPES.get((route.method, route.template))
+    if shape is None:
+        raise Unrecognised("this operation is known and not let through yet", code="operation_unsupported")
+    for name, value in target.query:
+        accepts = shape.parameters.get(name)
+        if accepts is None or not accepts(value):
+            raise Unrecognised(f"the parameter {shown(name)} is not known here, or its value", code="parameter_unknown")
+    parameters = dict(match.parameters)
+    if shape.names == "uuid":
+        parameters["collection_id"] = _uuid(parameters["collection_id"])
+    parts = tuple(parameters[part[1:-1]] if part.startswith("{") else part for part in route.parts())
+    found = _body(shape, body)
+    return Form(
+        kind=shape.kind,
+        names=shape.names,
+        method=method,
+        target=Target(segments=parts, query=target.query),
+        action=route.action,
+        scope=route.scope,
+        parameters=parameters,
+        size=len(body),
+        body=found,
+        queries=strict_json.vectors(found["query_embeddings"], "query_embeddings") if found and shape.kind == "query" else 0,
+        searches=tuple(chroma_search.check(found["searches"])) if found and shape.kind == "search" else (),
+    )
+
+
+def write(form: Form) -> bytes | None:
+    """Return the body of a form, None where it has none."""
+    return None if form.body is None else msgspec.json.encode(form.body)
+
+
+def _uuid(text: str) -> str:
+    if _UUID.fullmatch(text) is None:
+        raise Malformed("the collection's id is not a UUID")
+    return str(UUID(text))
+
+
+def _body(shape: Shape, body: bytes) -> dict[str, Any] | None:
+    if shape.members is None:
+        if body:
+            raise Malformed("this request has no body", code="body_unexpected")
+        return None
+    raw = strict_json.members(body, _OPAQUE)
+    for name in raw:
+        if name not in shape.members:
+            raise Unrecognised(f"the member {shown(name)} is not known here", code="member_unknown")
+    for name in shape.required:
+        if name not in raw:
+            raise Malformed(f"the member '{name}' is missing")
+    return {name: shape.members[name](value, name) for name, value in raw.items()}
+
+
+# --- members ------------------------------------------------------------------------------------------------------------
+
+
+def _nullable(member: Member) -> Member:
+    return lambda raw, name: None if bytes(raw) == _NULL else member(raw, name)
+
+
+def _ids(raw: msgspec.Raw, name: str) -> list[str]:
+    return strict_json.typed(raw, _texts, name)
+
+
+def _documents(raw: msgspec.Raw, name: str) -> list[str | None]:
+    return strict_json.typed(raw, _optional_texts, name)
+
+
+def _vectors(raw: msgspec.Raw, name: str) -> msgspec.Raw:
+    strict_json.vectors(raw, name)
+    return raw
+
+
+def _count(raw: msgspec.Raw, name: str) -> int:
+    return chroma_search.count(strict_json.value(raw, name), name)
+
+
+def _boolean(raw: msgspec.Raw, name: str) -> bool:
+    return strict_json.typed(raw, _truth, name)
+
+
+def _name(raw: msgspec.Raw, name: str) -> str:
+    found = strict_json.typed(raw, _text, name)
+    if not found:
+        raise Malformed(f"'{name}' is empty")
+    return found
+
+
+def _include(raw: msgspec.Raw, name: str) -> list[str]:
+    found = _ids(raw, name)
+    if not INCLUDABLE.issuperset(found):
+        raise Unrecognised(f"'{name}' holds a column that is not known", code="member_unknown")
+    return found
+
+
+def _read_level(raw: msgspec.Raw, name: str) -> str:
+    found = _name(raw, name)
+    if found not in _READ_LEVELS:
+        raise Unrecognised(f"'{name}' is not a level that is known", code="member_unknown")
+    return found
+
+
+def _object(*known: str) -> Member:
+    """Return the reader of an object whose members are objects or null, only the `known` ones; of any where none is named."""
+
+    def member(raw: msgspec.Raw, name: str) -> dict[str, Any]:
+        found = strict_json.value(raw, name)
+        if not isinstance(found, dict):
+            raise Malformed(f"'{name}' is not an object")
+        for inner in found:
+            if known and inner not in known:
+                raise Unrecognised(f"the member {shown(inner)} of '{name}' is not known", code="member_unknown")
+        return found
+
+    return member
+
+
+def _metadatas(raw: msgspec.Raw, name: str) -> list[dict[str, msgspec.Raw] | None]:
+    """Check the metadata of records; the values stay as they were sent, to the last digit."""
+    records = strict_json.objects(raw, name)
+    for key in {key for record in records if record for key in record}:
+        if not is_plain(key):
+            raise Unrecognised(f"the metadata key {shown(key)} is the database's own", code="field_reserved")
+    for record in records:
+        for key, value in (record or {}).items():
+            if bytes(value)[0] not in _PLAIN_VALUES and not _is_metadata(value, key):
+                raise Malformed(f"the metadata of {shown(key)} is not a value, a list of values or a sparse vector")
+    return records
+
+
+def _is_metadata(raw: msgspec.Raw, key: str) -> bool:
+    match bytes(raw)[:1]:
+        case b"[":
+            return all(isinstance(each, (str, int, float)) for each in strict_json.value(raw, key))
+        case b"{":
+            found = set(strict_json.value(raw, key))
+            return {"indices", "values"} <= found <= {"#type", "indices", "values", "tokens"}
+        case _:
+            return strict_json.finite(raw)
+
+
+# --- the requests -------------------------------------------------------------------------------------------------------
+
+_DATABASE: Final = "/api/v2/tenants/{tenant}/databases/{database}"
+_COLLECTIONS: Final = f"{_DATABASE}/collections"
+_COLLECTION: Final = f"{_COLLECTIONS}/{{collection_id}}"
+
+_WHERE: Final[dict[str, Member]] = {"where": strict_json.value, "where_document": strict_json.value}
+_RECORDS: Final[dict[str, Member]] = {
+    "ids": _ids,
+    "embeddings": _vectors,
+    "documents": _nullable(_documents),
+    "metadatas": _nullable(_metadatas),
+    "uris": _nullable(_documents),
+}
+_ADD: Final = Shape(kind="add", members=_RECORDS, required=frozenset({"ids", "embeddings"}), names="uuid")
+_SERVICE: Final = Shape(kind="service")
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and len(text) <= len(str(_LARGEST)) and int(text) <= _LARGEST
+
+
+_PAGE: Final[dict[str, Callable[[str], bool]]] = {"limit": _is_count, "offset": _is_count}
+
+SHAPES: Final[Mapping[tuple[str, str], Shape]] = {
+    ("GET", "/api/v2"): _SERVICE,
+    ("GET", "/api/v2/heartbeat"): _SERVICE,
+    ("GET", "/api/v2/healthcheck"): _SERVICE,
+    ("GET", "/api/v2/version"): _SERVICE,
+    ("GET", "/api/v2/pre-flight-checks"): _SERVICE,
+    ("GET", "/api/v2/auth/identity"): _SERVICE,
+    ("GET", "/api/v2/tenants/{tenant_name}"): Shape(kind="tenant"),
+    ("GET", "/api/v2/tenants/{tenant}/databases"): Shape(kind="databases", parameters=_PAGE),
+    ("GET", _DATABASE): Shape(kind="tenant"),
+    ("GET", f"{_DATABASE}/collections_count"): Shape(kind="tenant"),
+    ("GET", _COLLECTIONS): Shape(kind="list", parameters=_PAGE),
+    ("POST", _COLLECTIONS): Shape(
+        kind="create",
+        members={
+            "name": _name,
+            "metadata": _nullable(_object()),
+            "configuration": _nullable(_object("hnsw", "spann", "embedding_function")),
+            "schema": _nullable(_object("defaults", "keys")),
+            "get_or_create": _boolean,
+        },
+        required=frozenset({"name"}),
+    ),
+    ("GET", f"{_COLLECTIONS}/by-id/{{collection_id}}"): Shape(kind="describe", names="uuid"),
+    ("GET", _COLLECTION): Shape(kind="describe", names="name"),
+    ("DELETE", _COLLECTION): Shape(kind="drop", names="name"),
+    ("PUT", _COLLECTION): Shape(
+        kind="alter",
+        members={
+            "new_name": _nullable(_name),
+            "new_metadata": _nullable(_object()),
+            "new_configuration": _nullable(_object("hnsw", "spann", "embedding_function")),
+        },
+        names="uuid",
+    ),
+    ("GET", f"{_COLLECTION}/indexing_status"): Shape(kind="describe", names="uuid"),
+    ("GET", f"{_COLLECTION}/count"): Shape(kind="count", parameters={"read_level": _READ_LEVELS.__contains__}, names="uuid"),
+    ("POST", f"{_COLLECTION}/add"): _ADD,
+    ("POST", f"{_COLLECTION}/upsert"): _ADD,
+    ("POST", f"{_COLLECTION}/update"): Shape(
+        kind="update", members={**_RECORDS, "embeddings": _nullable(_vectors)}, required=frozenset({"ids"}), names="uuid"
+    ),
+    ("POST", f"{_COLLECTION}/delete"): Shape(
+        kind="delete", members={**_WHERE, "ids": _nullable(_ids), "limit": _nullable(_count)}, names="uuid"
+    ),
+    ("POST", f"{_COLLECTION}/get"): Shape(
+        kind="get",
+        members={
+            **_WHERE,
+            "ids": _nullable(_ids),
+            "limit": _nullable(_count),
+            "offset": _nullable(_count),
+            "include": _include,
+        },
+        names="uuid",
+    ),
+    ("POST", f"{_COLLECTION}/query"): Shape(
+        kind="query",
+        members={
+            **_WHERE,
+            "query_embeddings": _vectors,
+            "ids": _nullable(_ids),
+            "n_results": _nullable(_count),
+            "include": _include,
+        },
+        required=frozenset({"query_embeddings"}),
+        names="uuid",
+    ),
+    ("POST", f"{_COLLECTION}/search"): Shape(
+        kind="search",
+        members={"searches": strict_json.value, "read_level": _read_level},
+        required=frozenset({"searches"}),
+        names="uuid",
+    ),
+}

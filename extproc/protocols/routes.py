@@ -1,0 +1,154 @@
+"""Which operation a method and path ask for: the canonical form of a target, and the table that it is looked up in.
+
+A target is taken apart once, here. What two servers may read differently is refused: escaped or doubled slashes, backslashes,
+dot segments, path parameters, double escapes, control characters, raw bytes beyond ASCII, a fragment, a trailing slash. What
+is forwarded is put together again from the parts, so the database sees the path that was looked up. The table is compiled
+from ``operations.csv``, which lists every operation of every engine; what has no row is unknown.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Final
+from urllib.parse import quote, unquote_to_bytes
+
+from extproc.errors import Unrecognised
+
+_SEGMENT: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,=:@{}-]|%[0-9A-Fa-f]{2})+")
+_PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+"""A path in which nothing needs a second look: unreserved characters, and no segment that begins with a dot."""
+_PARAMETER: Final = re.compile(r"([a-z_]+)=([A-Za-z0-9_]+)")
+_FORBIDDEN: Final = frozenset("/\\%;")
+_DOTS: Final = frozenset({".", ".."})
+_WILD: Final = re.compile(r"\{\*.*\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A path in decoded segments, and the parameters of the query in their order."""
+
+    segments: tuple[str, ...]
+    query: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        """Return the one spelling in which this target is forwarded."""
+        path = "/" + "/".join(self.segments)
+        if _PLAIN_PATH.fullmatch(path) is None:
+            path = "".join(f"/{quote(segment, safe='')}" for segment in self.segments)
+        query = "&".join(f"{name}={value}" for name, value in self.query)
+        return f"{path}?{query}" if query else path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A row of operations.csv. `method` is ``*`` where any will do."""
+
+    method: str
+    template: str
+    action: str
+    scope: str
+
+    def parts(self) -> tuple[str, ...]:
+        """Return the segments of the template."""
+        return tuple(self.template.split("/")[1:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A route, and the values of the parameters in its path."""
+
+    route: Route
+    parameters: Mapping[str, str]
+
+
+def parse(target: str) -> Target:
+    """Take a raw target apart. Raises `Unrecognised` (``path_ambiguous``, ``parameter_unknown``) and quotes nothing of it."""
+    path, _, query = target.partition("?")
+    first, *rest = path.split("/")
+    if _PLAIN_PATH.fullmatch(path) is not None:
+        return Target(segments=tuple(rest), query=_query(query))
+    if first or not rest:
+        raise _ambiguous()
+    return Target(segments=tuple(_segment(raw) for raw in rest), query=_query(query))
+
+
+def _segment(raw: str) -> str:
+    if _SEGMENT.fullmatch(raw) is None:
+        raise _ambiguous()
+    try:
+        segment = unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        raise _ambiguous() from None
+    if segment in _DOTS or not segment.isprintable() or not _FORBIDDEN.isdisjoint(segment):
+        raise _ambiguous()
+    return segment
+
+
+def _query(raw: str) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for pair in raw.split("&") if raw else ():
+        match = _PARAMETER.fullmatch(pair)
+        if match is None or match[1] in found:
+            raise Unrecognised("the query of the target is not of plain parameters, each once", code="parameter_unknown")
+        found[match[1]] = match[2]
+    return tuple(found.items())
+
+
+def _ambiguous() -> Unrecognised:
+    return Unrecognised("the path could be read in more than one way", code="path_ambiguous")
+
+
+class Routes:
+    """The routes of one engine."""
+
+    def __init__(self, routes: tuple[Route, ...]) -> None:
+        self._exact: defaultdict[tuple[str, int], list[tuple[Route, tuple[str, ...]]]] = defaultdict(list)
+        self._wild: list[tuple[Route, tuple[str, ...]]] = []
+        # A fixed segment wins over a parameter, the first difference deciding, as in the routers of the databases.
+        for route in sorted(routes, key=lambda route: tuple(part.startswith("{") for part in route.parts())):
+            parts = route.parts()
+            if _WILD.fullmatch(parts[-1]):
+                self._wild.append((route, parts[:-1]))
+            else:
+                self._exact[route.method, len(parts)].append((route, parts))
+
+    def match(self, method: str, segments: tuple[str, ...]) -> Match:
+        """Return the route of a method and path; HEAD takes the route of GET. Raises `Unrecognised`."""
+        wanted = "GET" if method == "HEAD" else method
+        for route, parts in self._exact.get((wanted, len(segments)), ()):
+            # Most rows of a length differ in the last segment.
+            if parts[-1] == segments[-1] or parts[-1].startswith("{"):
+                parameters = _parameters(parts, segments)
+                if parameters is not None:
+                    return Match(route=route, parameters=parameters)
+        for route, head in self._wild:
+            if route.method in {"*", wanted} and segments[: len(head)] == head:
+                return Match(route=route, parameters={})
+        raise Unrecognised("this method and path belong to no known operation", code="operation_unknown")
+
+
+def _parameters(parts: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, str] | None:
+    found: dict[str, str] = {}
+    for part, segment in zip(parts, segments, strict=True):
+        if part.startswith("{"):
+            found[part[1:-1]] = segment
+        elif part != segment:
+            return None
+    return found
+
+
+@cache
+def rows(engine: str) -> tuple[Route, ...]:
+    """Return an engine's REST rows of operations.csv."""
+    table = (resources.files("extproc.protocols") / "operations.csv").read_text(encoding="utf-8")
+    return tuple(
+        Route(method=row["method"], template=row["path_or_rpc"], action=row["action"], scope=row["scope"])
+        for row in csv.DictReader(table.splitlines())
+        if row["database"] == engine and row["transport"] == "rest"
+    )

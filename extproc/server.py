@@ -1,0 +1,176 @@
+"""The gRPC edge: Envoy's streams in, replies out; the standard health service; a drain that loses nothing.
+
+Two facts shape it. A clean end of an ext_proc stream lets the traffic through untouched whatever Envoy is told about failures,
+so this servicer answers every message until Envoy half-closes, or aborts with an error; it never just returns. And whoever
+reaches this port could forge identities, so it is a Unix socket that only this user may open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import stat
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from extproc import accesslog, codec
+from extproc.errors import ConfigError, Error, StreamError, TooLarge
+from extproc.events import Continue, Event, Head, Reply, Side, values
+from extproc.pipeline import Exchange, Guard
+from extproc.stream import Stream
+from extproc.wire import ext_proc_pb2 as wire
+
+SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"
+DATABASE_METADATA: Final = "vecgate-database"
+"""gRPC metadata with which our own Envoy says whose stream this is."""
+
+_MESSAGE_OVERHEAD: Final = 1 << 20
+"""Bytes that a message may have beside the body: heads, attributes, claims."""
+
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_log = logging.getLogger(__name__)
+
+
+class Servicer:
+    """Drives one `Stream` and one `Exchange` for each gRPC stream. `guards` are by database, `authorities` name databases."""
+
+    def __init__(self, *, guards: Mapping[str, Guard], authorities: Mapping[str, str], max_body: int) -> None:
+        self._guards = guards
+        self._authorities = authorities
+        self._max_body = max_body
+
+    async def process(
+        self, messages: AsyncIterator[wire.ProcessingRequest], context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[wire.ProcessingResponse]:
+        """Answer every message of one stream, in order, until Envoy half-closes.
+
+        Should the answering ever end by itself before that, the stream is aborted: to Envoy a clean end would mean that the
+        rest of the exchange may pass unseen.
+        """
+        heard = _Heard(messages)
+        async for reply in self._answer(heard.each(), context):
+            yield reply
+        if not heard.all:
+            await context.abort(grpc.StatusCode.INTERNAL, "the service ended before the exchange did")
+
+    async def _answer(
+        self, messages: AsyncIterator[wire.ProcessingRequest], context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[wire.ProcessingResponse]:
+        stream = Stream(max_body=self._max_body)
+        exchange: Exchange | None = None
+        try:
+            async for message in messages:
+                event = codec.decode(message)
+                if exchange is None:
+                    exchange = self._begin(event, context)
+                yield codec.encode(event, await _reply(stream, exchange, event))
+        except StreamError as error:
+            await context.abort(grpc.StatusCode.INTERNAL, str(error))
+        except Error as error:
+            await context.abort(grpc.StatusCode.INTERNAL, error.code)
+        finally:
+            if exchange is not None:
+                # Envoy may be gone and this task cancelled; that something was aborted is still written down.
+                await asyncio.shield(_ended(exchange))
+
+    def _begin(self, event: Event, context: grpc.aio.ServicerContext) -> Exchange:
+        metadata = dict(context.invocation_metadata() or ())
+        name = metadata.get(DATABASE_METADATA) or self._by_authority(event)
+        guard = self._guards.get(name)
+        if guard is None:
+            raise StreamError("a stream of no configured database")
+        return Exchange(guard, exchange=secrets.token_hex(16), traceparent=metadata.get("traceparent"))
+
+    def _by_authority(self, event: Event) -> str:
+        if not isinstance(event, Head) or event.side is not Side.REQUEST:
+            return ""
+        return self._authorities.get(b"".join(values(event.fields, ":authority")).decode("latin-1").lower(), "")
+
+
+async def _reply(stream: Stream, exchange: Exchange, event: Event) -> Reply:
+    try:
+        whole = stream.receive(event)
+    except TooLarge as error:
+        return await exchange.refuse(error)
+    return Continue() if whole is None else await exchange.handle(whole)
+
+
+class _Heard:
+    """The messages of a stream, and whether all of them were taken: until Envoy half-closed."""
+
+    def __init__(self, messages: AsyncIterator[wire.ProcessingRequest]) -> None:
+        self._messages = messages
+        self.all = False
+
+    async def each(self) -> AsyncIterator[wire.ProcessingRequest]:
+        async for message in self._messages:
+            yield message
+        self.all = True
+
+
+async def _ended(exchange: Exchange) -> None:
+    try:
+        await exchange.ended()
+    except Error as error:
+        _log.error("the end of an exchange is not on record: %s", error.code)
+
+
+class Server:
+    """One worker's gRPC server on one private socket."""
+
+    def __init__(self, *, servicer: Servicer, access_log: accesslog.AccessLog, socket: Path, max_body: int) -> None:
+        limit = max_body + _MESSAGE_OVERHEAD
+        self._socket = socket
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", limit),
+                ("grpc.max_send_message_length", limit),
+                ("grpc.so_reuseport", 0),
+            ]
+        )
+        process = grpc.stream_stream_rpc_method_handler(
+            servicer.process,
+            request_deserializer=wire.ProcessingRequest.FromString,
+            response_serializer=wire.ProcessingResponse.SerializeToString,
+        )
+        handlers: list[Any] = [
+            grpc.method_handlers_generic_handler(SERVICE, {"Process": process}),
+            accesslog.handler(access_log),
+        ]
+        self._server.add_generic_rpc_handlers(tuple(handlers))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+
+    async def start(self) -> None:
+        """Listen. Raises `ConfigError` where the socket's directory is open to others, or the socket cannot be made."""
+        prepare_socket(self._socket)
+        try:
+            self._server.add_insecure_port(f"unix:{self._socket}")
+        except RuntimeError as error:
+            raise ConfigError(f"{self._socket}: cannot listen there; is another service using it?") from error
+        await self._server.start()
+        self._socket.chmod(0o700)
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+
+    async def drain(self, grace: float) -> None:
+        """Say that no more is taken, let what is under way end within `grace` seconds, and stop; the rest is aborted."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace)
+
+
+def prepare_socket(socket: Path) -> None:
+    """Make way for a private socket: its directory is made 0700 where absent, and refused where others may enter it."""
+    socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = socket.parent.stat().st_mode
+    if mode & _OTHERS:
+        raise ConfigError(
+            f"{socket.parent}: mode {stat.S_IMODE(mode):04o} lets others in, and whoever reaches the socket could forge "
+            f"identities; run: chmod 700 {socket.parent}"
+        )
+    if socket.is_socket():
+        socket.unlink()

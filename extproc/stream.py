@@ -1,0 +1,103 @@
+"""The lawful order of one ext_proc stream, sans I/O.
+
+Events go in one by one; what comes out is an `Opening` (the request's head, its body still to come), a whole `Request`, a whole
+`Response`, or None while a response's body is still to come. The table below is the whole law:
+
+  * one request, then one response, each a head and then, unless the head ended it, one body;
+  * a response may come although the request's body never did, or without any request: Envoy then made it itself
+    (a local reply: too large, no route, a filter before us);
+  * in BUFFERED mode one body message is the whole body, whatever its end-of-stream flag says (it is false before trailers);
+  * nothing comes after a response is whole.
+
+Any other order is a `StreamError`, after which the stream takes nothing more. Bodies over the limit are refused even if Envoy
+let them through. This module knows neither protobuf nor what a request means.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from extproc.errors import StreamError, TooLarge
+from extproc.events import Body, Event, Head, Opening, Request, Response, Side, Whole, values
+
+
+class State(Enum):
+    """What has been seen of the exchange."""
+
+    NOTHING = auto()
+    REQUEST_HEAD = auto()
+    REQUEST = auto()
+    RESPONSE_HEAD = auto()
+    RESPONSE = auto()
+    FAILED = auto()
+
+
+_LAW: Final = {
+    # (state, event, its side, does it end its side): next state
+    (State.NOTHING, Head, Side.REQUEST, False): State.REQUEST_HEAD,
+    (State.NOTHING, Head, Side.REQUEST, True): State.REQUEST,
+    (State.NOTHING, Head, Side.RESPONSE, False): State.RESPONSE_HEAD,
+    (State.NOTHING, Head, Side.RESPONSE, True): State.RESPONSE,
+    (State.REQUEST_HEAD, Body, Side.REQUEST, True): State.REQUEST,
+    (State.REQUEST_HEAD, Head, Side.RESPONSE, False): State.RESPONSE_HEAD,
+    (State.REQUEST_HEAD, Head, Side.RESPONSE, True): State.RESPONSE,
+    (State.REQUEST, Head, Side.RESPONSE, False): State.RESPONSE_HEAD,
+    (State.REQUEST, Head, Side.RESPONSE, True): State.RESPONSE,
+    (State.RESPONSE_HEAD, Body, Side.RESPONSE, True): State.RESPONSE,
+}
+
+
+class Stream:
+    """The state of one ext_proc stream. `max_body` is the largest body, in bytes, that either side may have."""
+
+    def __init__(self, *, max_body: int) -> None:
+        self._max_body = max_body
+        self._head: Head | None = None
+        self.state = State.NOTHING
+
+    def receive(self, event: Event) -> Whole | None:
+        """Take the next event; return what is whole now. Raises `StreamError` out of order, `TooLarge` over the limit."""
+        ends = event.end_of_stream if isinstance(event, Head) else True
+        following = _LAW.get((self.state, type(event), event.side, ends))
+        if following is None:
+            before, self.state = self.state, State.FAILED
+            raise StreamError(f"{event.side.value} {type(event).__name__.lower()} after {before.name.lower()}")
+        self.state = following
+        match event:
+            case Head():
+                return self._take_head(event)
+            case Body():
+                return self._take_body(event)
+            case _:  # pragma: no cover - trailers have no row in the law
+                raise StreamError("trailers")
+
+    def _take_head(self, head: Head) -> Whole | None:
+        self._head = head
+        if head.end_of_stream:
+            return self._whole(head, b"")
+        return Opening(head=head) if head.side is Side.REQUEST else None
+
+    def _take_body(self, body: Body) -> Whole:
+        if self._head is None:  # pragma: no cover - the law has no body without a head
+            raise StreamError("a body without a head")
+        if len(body.data) > self._max_body:
+            raise TooLarge(f"the {body.side.value} body is over limits.body", code=f"{body.side.value}_too_large")
+        return self._whole(self._head, body.data)
+
+    def _whole(self, head: Head, body: bytes) -> Whole:
+        if head.side is Side.REQUEST:
+            return Request(method=_one(head, ":method"), target=_one(head, ":path"), head=head, body=body)
+        status = _one(head, ":status")
+        if not (len(status) == 3 and status.isascii() and status.isdigit()):  # noqa: PLR2004 - RFC 9110 section 15
+            self.state = State.FAILED
+            raise StreamError("a response without a status")
+        return Response(status=int(status), head=head, body=body)
+
+
+def _one(head: Head, name: str) -> str:
+    """Return the one value of a pseudo field; latin-1, so that every byte is kept and judged by whoever reads it."""
+    found = values(head.fields, name)
+    if len(found) != 1:
+        raise StreamError(f"{len(found)} fields {name}")
+    return found[0].decode("latin-1")

@@ -1,0 +1,179 @@
+"""One worker process: the parts put together from the configuration, served until told to stop, and taken down in order.
+
+The composition root of the service: the only place that knows both the configuration and the parts. On SIGTERM or SIGINT it
+stops taking streams, lets those under way end, writes a stop entry, flushes the log and the spans, and returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from extproc import __version__
+from extproc.accesslog import AccessLog
+from extproc.audit import keys
+from extproc.audit.entry import Entry
+from extproc.audit.ledger import Ledger
+from extproc.audit.spans import Spans
+from extproc.audit.witness import Witness
+from extproc.config import socket_paths
+from extproc.config_types import Config, Database
+from extproc.config_types import Issuer as ConfiguredIssuer
+from extproc.decision import Engine, Level
+from extproc.engines.cache import DecisionCache
+from extproc.engines.embedded import EmbeddedEngine
+from extproc.errors import ConfigError
+from extproc.forwarding import Credential
+from extproc.identity import Identifier, Issuer
+from extproc.obligations.operators import MaskKey
+from extproc.pipeline import Guard
+from extproc.protocols import adapter_for
+from extproc.secret import FreshSecret, SecretFile, SecretSource
+from extproc.server import Server, Servicer
+from extproc.upstream import Generation, Upstream
+
+POLICY_DEADLINE: Final = 1.0
+"""Seconds that one policy evaluation may take before it counts as a denial."""
+
+_GRACE: Final = 20.0
+"""Seconds that exchanges under way may take to end once the worker is told to stop."""
+
+
+async def serve(config: Config, index: int) -> None:
+    """Serve as the worker number `index` until SIGTERM or SIGINT. Raises `ConfigError`, `AuditError` at the start."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    name = f"worker-{index}"
+    sealing_key = keys.sealing_key(config.audit.sealing_key)
+    engine = DecisionCache(load_engine(config), clock=time.time)
+    ledger = Ledger.open(config.audit.directory, name, sealing_key, origin=config.audit.origin)
+    spans = Spans.create(
+        str(config.audit.otlp) if config.audit.otlp else None,
+        instance=name,
+        pseudonyms=keys.Pseudonyms(sealing_key) if config.audit.identifiers == "pseudonym" else None,
+    )
+    try:
+        generation = Generation(config.service.socket.with_suffix(".generation"))
+        guards = {
+            database.name: _guard(config, database, engine=engine, ledger=ledger, spans=spans, generation=generation)
+            for database in config.databases
+        }
+        server = _server(config, index, guards, ledger)
+        await ledger.append(_mark("start", engine))
+        await server.start()
+        await stop.wait()
+        await server.drain(_GRACE)
+        for guard in guards.values():
+            await guard.upstream.close()
+        await ledger.append(_mark("stop", engine))
+    finally:
+        await engine.close()
+        await ledger.close()
+        spans.close()
+
+
+def load_engine(config: Config) -> EmbeddedEngine:
+    """Load the configured policy. Raises `ConfigError`."""
+    if config.policy.bundle is None:
+        raise ConfigError("policy.bundle is missing: name the directory of your Rego files")
+    return EmbeddedEngine.load(config.policy.bundle, config.policy.entrypoint, POLICY_DEADLINE)
+
+
+def _mark(kind: Any, engine: Engine) -> Entry:
+    return Entry(kind=kind, time_ns=time.time_ns(), revision=engine.revision, detail={"version": __version__})
+
+
+def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger) -> Server:
+    authorities = {each.match.authority.lower(): each.name for each in config.databases if each.match}
+    return Server(
+        servicer=Servicer(guards=guards, authorities=authorities, max_body=config.limits.body),
+        access_log=AccessLog(log=ledger, engines={each.name: each.engine for each in config.databases}, clock=time.time_ns),
+        socket=socket_paths(config)[index],
+        max_body=config.limits.body,
+    )
+
+
+def _guard(
+    config: Config, database: Database, *, engine: Engine, ledger: Ledger, spans: Spans, generation: Generation
+) -> Guard:
+    adapter = adapter_for(database.engine)
+    credential = _credential(database)
+    issuers = {each.issuer: _issuer(each) for each in config.identity.issuers}
+    metadata = config.identity.metadata
+    return Guard(
+        database=database.name,
+        adapter=adapter,
+        identifier=Identifier(
+            issuers=issuers, namespace=metadata.namespace, key=metadata.key, headers=adapter.credential_headers
+        ),
+        engine=engine,
+        upstream=Upstream(
+            client=Upstream.client(str(database.upstream), _verification(database)),
+            credential=credential,
+            generation=generation,
+            clock=time.monotonic,
+        ),
+        credential=credential,
+        witness=Witness(log=ledger, spans=spans, database=database.name, engine=database.engine, clock=time.time_ns),
+        mask_key=_mask_key(config),
+        default_level=Level[config.audit.recording.upper()],
+        clock=time.time_ns,
+    )
+
+
+def _issuer(found: ConfiguredIssuer) -> Issuer:
+    return Issuer(
+        issuer=found.issuer,
+        audiences=frozenset(found.audiences),
+        roles=found.roles,
+        groups=found.groups,
+        person=found.person,
+        workload=found.workload,
+        max_lifetime=int(found.max_lifetime),
+    )
+
+
+def _credential(database: Database) -> Callable[[], Credential | None]:
+    found = database.credential
+    if found is None:
+        return lambda: None
+    header = found.header.lower()
+    return FreshSecret[Credential](found.value, lambda secret: (header, secret.reveal())).get
+
+
+def _mask_key(config: Config) -> Callable[[], MaskKey | None]:
+    if not config.masking.keys:
+        return lambda: None
+    current = config.masking.keys[0]
+    return FreshSecret[MaskKey](current.value, lambda secret: MaskKey.derive(current.id, secret)).get
+
+
+def _verification(database: Database) -> ssl.SSLContext | bool:
+    """Return how questions verify the database: as Envoy does, against the configured authority or the system's."""
+    tls = database.upstream_tls
+    if tls is None:
+        return True
+    context = ssl.create_default_context()
+    if tls.ca is not None:
+        context = ssl.create_default_context(cadata=_pem(tls.ca))
+    if tls.certificate is not None and tls.key is not None:
+        context.load_cert_chain(_path(tls.certificate), _path(tls.key))
+    return context
+
+
+def _pem(source: SecretSource) -> str:
+    return source.load().reveal().decode()
+
+
+def _path(source: SecretSource) -> Path:
+    if not isinstance(source, SecretFile):
+        raise ConfigError("upstream_tls: a client certificate and its key are files")
+    return source.path

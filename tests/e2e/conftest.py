@@ -1,0 +1,23 @@
+"""Gateways that tests of the edges share, because starting one takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.gateway import STARTER, Gateway, running
+
+
+@pytest.fixture(scope="session")
+def open_gateway(chroma: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Run a gateway under an allow-all policy in front of the real Chroma."""
+    with running(tmp_path_factory.mktemp("open"), f"http://127.0.0.1:{chroma}") as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="session")
+def starter_gateway(chroma: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Run a gateway under the starter policy in front of the real Chroma."""
+    with running(tmp_path_factory.mktemp("starter"), f"http://127.0.0.1:{chroma}", policy=STARTER) as gateway:
+        yield gateway

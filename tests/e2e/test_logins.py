@@ -1,0 +1,196 @@
+"""Who is let in: every token that does not hold, on a real Envoy, and what the database receives of one that does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import chromadb
+import pytest
+from chromadb.errors import ChromaAuthError
+
+from extproc.audit.reader import read_leaves
+from support.database import Recorder, recorder
+from support.gateway import RAW_KEY, Gateway, chroma_client, running
+from support.issuer import ISSUER, TestIssuer
+from support.shelf import JSON, RECORDS, fill
+
+pytestmark = pytest.mark.envoy
+NOW = int(time.time())
+
+Credentials = Callable[[TestIssuer], dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def book() -> Iterator[Recorder]:
+    """Run an upstream that records."""
+    with recorder() as found:
+        fill(found)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def gateway(book: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Run a gateway with two issuers under an allow-all policy: what is refused here is refused for its credential alone."""
+    second = TestIssuer(issuer="https://other.test")
+    directory = tmp_path_factory.mktemp("logins")
+    keys = directory / "second"
+    keys.mkdir()
+    first = TestIssuer()
+    issuers = [
+        {"issuer": ISSUER, "audiences": ["vecgate"], "jwks": {"file": str(first.write_jwks(directory))}},
+        {"issuer": second.issuer, "audiences": ["vecgate"], "jwks": {"file": str(second.write_jwks(keys))}},
+    ]
+    with running(directory, f"http://127.0.0.1:{book.port}", issuer=first, identity={"issuers": issuers}) as found:
+        yield found
+
+
+def token(**changes: Any) -> Credentials:
+    """Return how to send a signed token with changed claims."""
+    return lambda issuer: {"x-chroma-token": issuer.token("reader", **changes)}
+
+
+ATTACKS: dict[str, tuple[Credentials, str]] = {
+    "no token": (lambda _: {}, "token_missing"),
+    "the raw database key": (lambda _: {"x-chroma-token": RAW_KEY}, "token_malformed"),
+    "expired": (token(exp=NOW - 120, iat=NOW - 600), "token_expired"),
+    "not yet valid": (token(nbf=NOW + 3600), "token_not_yet_valid"),
+    "never expiring": (token(exp=None), "token_never_expires"),
+    "living for a month": (token(exp=NOW + 30 * 86400), "token_too_long_lived"),
+    "of unknown age": (token(iat=None), "token_too_long_lived"),
+    "without a subject": (token(sub=None), "token_no_subject"),
+    "with an empty subject": (token(sub=""), "token_no_subject"),
+    "for another audience": (token(aud="someone-else"), "token_wrong_audience"),
+    "without an audience": (token(aud=None), "token_wrong_audience"),
+    "of an unknown issuer": (token(iss="https://evil.test"), "token_unknown_issuer"),
+    "claiming the other issuer": (token(iss="https://other.test"), "token_forged"),
+    "forged": (lambda issuer: {"x-chroma-token": issuer.forged("admin")}, "token_forged"),
+    "algorithm none": (lambda issuer: {"x-chroma-token": issuer.unsigned("admin")}, "token_malformed"),
+    "HMAC with the public key": (lambda issuer: {"x-chroma-token": issuer.confused("admin")}, "token_malformed"),
+    "two credentials": (
+        lambda issuer: {"x-chroma-token": issuer.token("reader"), "authorization": f"Bearer {issuer.token('reader')}"},
+        "token_ambiguous",
+    ),
+    "a good one beside a forged one": (
+        lambda issuer: {"x-chroma-token": issuer.forged("admin"), "authorization": f"Bearer {issuer.token('reader')}"},
+        "token_ambiguous",
+    ),
+    "basic authentication": (lambda _: {"authorization": "Basic YWRtaW46YWRtaW4="}, "token_malformed"),
+    "spoofed metadata headers": (
+        lambda _: {"x-jwt-payload": "e30", "payload_0": "e30", "vecgate-database": "kb"},
+        "token_missing",
+    ),
+}
+REFUSED_BY_ENVOY = {"spoofed metadata headers"}
+
+
+@pytest.mark.parametrize("name", [name for name in ATTACKS if name not in REFUSED_BY_ENVOY])
+def test_a_credential_that_does_not_hold_gets_a_native_401_and_is_on_record(
+    gateway: Gateway, book: Recorder, name: str
+) -> None:
+    """The database sees nothing, the client its own error form, and the log the reason."""
+    credentials, code = ATTACKS[name]
+    before = len(book.seen)
+
+    with gateway.http() as client:
+        response = client.post(f"{RECORDS}/get", content=b"{}", headers=JSON | credentials(gateway.issuer))
+
+    assert response.status_code == 401
+    assert response.json()["error"] == "AuthError"
+    assert code in response.json()["message"]
+    assert len(book.seen) == before
+    last = list(read_leaves(gateway.audit))[-1]
+    assert (last.kind, last.decision, last.reasons) == ("login_rejected", "deny", (code,))
+    assert last.exchange in response.json()["message"]
+
+
+def test_a_header_name_with_an_underscore_is_refused_before_anything_reads_it(gateway: Gateway, book: Recorder) -> None:
+    """A header that could be taken for another one by its underscore is refused by Envoy itself."""
+    before = len(book.seen)
+    with gateway.http("reader") as client, pytest.raises(chromadb.api.client.httpx.RemoteProtocolError):
+        client.post(f"{RECORDS}/get", content=b"{}", headers=JSON | {"payload_0": "e30"})
+
+    assert len(book.seen) == before
+
+
+def test_a_token_in_the_query_string_is_no_credential(gateway: Gateway, book: Recorder) -> None:
+    """Tokens in URLs end in logs, so they are not even looked at."""
+    before = len(book.seen)
+
+    with gateway.http() as client:
+        response = client.post(
+            f"{RECORDS}/get", params={"access_token": gateway.issuer.token("reader")}, content=b"{}", headers=JSON
+        )
+
+    assert response.status_code == 401
+    assert "token_missing" in response.json()["message"]
+    assert len(book.seen) == before
+
+
+def test_the_refusal_comes_before_the_body_is_read(gateway: Gateway) -> None:
+    """A caller without a token is refused on the head alone, however much it would like to send."""
+
+    def endless() -> Iterator[bytes]:
+        yield b'{"ids":["'
+        for _ in range(200):
+            time.sleep(0.02)
+            yield b"x" * 100
+
+    with gateway.http() as client:
+        started = len(list(read_leaves(gateway.audit)))
+        try:
+            status = client.post(f"{RECORDS}/get", content=endless(), headers=JSON).status_code
+        except chromadb.api.client.httpx.WriteError:
+            status = 401  # the connection was closed in the middle of the sending, after the answer
+
+    assert status == 401
+    assert len(list(read_leaves(gateway.audit))) == started + 1
+
+
+@pytest.mark.parametrize("header", ["x-chroma-token", "authorization"])
+def test_the_database_receives_the_gateways_key_and_nothing_of_the_clients(
+    gateway: Gateway, book: Recorder, header: str
+) -> None:
+    """Of a good request the database gets its own key once; neither the token nor any other field of the client's."""
+    secret = gateway.issuer.token("reader")
+    sent = {header: f"Bearer {secret}" if header == "authorization" else secret}
+    extra = {
+        "cookie": "session=1",
+        "x-http-method-override": "DELETE",
+        "x-forwarded-for": "6.6.6.6",
+        "x-envoy-retry-on": "5xx",
+        "x-proxy-user": "root",
+        "accept-encoding": "gzip",
+    }
+
+    with gateway.http() as client:
+        response = client.post(f"{RECORDS}/get", content=b'{ "ids" : ["t1"] }', headers=JSON | extra | sent)
+
+    assert response.status_code == 200
+    received = book.last()
+    names = [name for name, _ in received.headers]
+    assert [value for name, value in received.headers if name == "x-chroma-token"] == [RAW_KEY]
+    assert not {*extra, "authorization"} & set(names)
+    assert secret not in str(received)
+    assert received.body == b'{"ids":["t1"]}'
+
+
+def test_the_official_client_raises_its_own_authentication_error(gateway: Gateway) -> None:
+    """A developer with a bad token sees the client's own exception, with the reason in it."""
+    with pytest.raises((ChromaAuthError, ValueError, Exception), match="token_expired") as caught:
+        chroma_client(gateway.port, gateway.issuer.token("reader", exp=NOW - 120, iat=NOW - 600)).list_collections()
+
+    assert "Auth" in type(caught.value).__name__ or "Auth" in str(caught.value)
+
+
+def test_health_probes_need_no_credential_and_reach_no_database(gateway: Gateway, book: Recorder) -> None:
+    """Probes and clients ask for the heartbeat without a token; the gateway answers by itself, in Chroma's form."""
+    before = len(book.seen)
+
+    with gateway.http() as client:
+        response = client.get("/api/v2/heartbeat")
+
+    assert response.status_code == 200
+    assert response.json()["nanosecond heartbeat"] > 0
+    assert len(book.seen) == before

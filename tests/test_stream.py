@@ -1,0 +1,118 @@
+"""The lawful order of one stream, by enumeration: nothing here does I/O."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.errors import StreamError, TooLarge
+from extproc.events import Body, Event, Head, Opening, Request, Response, Side, Trailers, Whole
+from extproc.stream import State, Stream
+
+LIMIT = 8
+
+
+def request_head(*, ends: bool) -> Head:
+    """Return a request's head."""
+    return Head(side=Side.REQUEST, fields=((":method", b"POST"), (":path", b"/p")), end_of_stream=ends)
+
+
+def response_head(*, ends: bool) -> Head:
+    """Return a response's head."""
+    return Head(side=Side.RESPONSE, fields=((":status", b"200"),), end_of_stream=ends)
+
+
+EVENTS: tuple[Event, ...] = (
+    request_head(ends=False),
+    request_head(ends=True),
+    Body(side=Side.REQUEST, data=b"ask"),
+    Trailers(side=Side.REQUEST),
+    response_head(ends=False),
+    response_head(ends=True),
+    Body(side=Side.RESPONSE, data=b"answer"),
+    Trailers(side=Side.RESPONSE),
+)
+
+
+def play(events: tuple[Event, ...]) -> list[type[Whole] | None]:
+    """Return the kinds of what became whole at each event."""
+    stream = Stream(max_body=LIMIT)
+    return [None if whole is None else type(whole) for whole in map(stream.receive, events)]
+
+
+@pytest.mark.parametrize(
+    ("events", "wholes"),
+    [
+        ((EVENTS[0], EVENTS[2], EVENTS[4], EVENTS[6]), [Opening, Request, None, Response]),
+        ((EVENTS[1], EVENTS[4], EVENTS[6]), [Request, None, Response]),
+        ((EVENTS[1], EVENTS[5]), [Request, Response]),
+        ((EVENTS[0], EVENTS[5]), [Opening, Response]),
+        ((EVENTS[0], EVENTS[4], EVENTS[6]), [Opening, None, Response]),
+        ((EVENTS[4], EVENTS[6]), [None, Response]),
+        ((EVENTS[5],), [Response]),
+    ],
+    ids=["both with bodies", "no request body", "no bodies", "cut off", "cut off with a body", "unasked", "unasked and empty"],
+)
+def test_each_lawful_order_gives_whole_messages(events: tuple[Event, ...], wholes: list[type[Whole] | None]) -> None:
+    """The seven ways in which an exchange may go each end in a whole response."""
+    assert play(events) == wholes
+
+
+def test_every_sequence_of_up_to_five_events_is_lawful_or_refused() -> None:
+    """Of all sequences, each either follows the law or fails at its first unlawful event and takes nothing more after it."""
+    lawful = 0
+    for length in range(1, 6):
+        for events in itertools.product(EVENTS, repeat=length):
+            stream, seen = Stream(max_body=LIMIT), list[Whole | None]()
+            try:
+                seen.extend(map(stream.receive, events))
+            except StreamError:
+                assert stream.state is State.FAILED
+                with pytest.raises(StreamError):
+                    stream.receive(events[0])
+            else:
+                lawful += 1
+            kinds = [type(whole) for whole in seen if whole is not None]
+            assert kinds.count(Request) <= 1
+            assert kinds.count(Response) <= 1
+            assert Request not in kinds[kinds.index(Response) :] if Response in kinds else True
+
+    assert lawful == 15
+
+
+@given(size=st.integers(0, 2 * LIMIT), side=st.sampled_from(Side))
+def test_a_body_over_the_limit_is_refused_on_either_side(size: int, side: Side) -> None:
+    """A body of the limit's size passes; one byte more is too large and says whose it is."""
+    stream = Stream(max_body=LIMIT)
+    head = request_head(ends=False) if side is Side.REQUEST else response_head(ends=False)
+    stream.receive(head)
+
+    if size <= LIMIT:
+        whole = stream.receive(Body(side=side, data=bytes(size)))
+        assert isinstance(whole, Request | Response)
+        assert len(whole.body) == size
+    else:
+        with pytest.raises(TooLarge) as caught:
+            stream.receive(Body(side=side, data=bytes(size)))
+        assert caught.value.code == f"{side.value}_too_large"
+
+
+@pytest.mark.parametrize("status", [b"", b"20", b"2000", b"2x0", "²00".encode()])
+def test_a_response_without_a_plain_status_fails(status: bytes) -> None:
+    """A status that is not three ASCII digits is an error, never a guess."""
+    with pytest.raises(StreamError):
+        Stream(max_body=LIMIT).receive(Head(side=Side.RESPONSE, fields=((":status", status),), end_of_stream=True))
+
+
+@pytest.mark.parametrize("name", [":method", ":path"])
+@pytest.mark.parametrize("count", [0, 2])
+def test_doubled_pseudo_fields_fail(name: str, count: int) -> None:
+    """A request with no method or path, or with two, is an error: each reader would pick another one."""
+    fields = [(":method", b"GET"), (":path", b"/")]
+    kept = [field for field in fields if field[0] != name] + [(name, b"x")] * count
+
+    with pytest.raises(StreamError):
+        Stream(max_body=LIMIT).receive(Head(side=Side.REQUEST, fields=tuple(kept), end_of_stream=True))
