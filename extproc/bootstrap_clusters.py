@@ -65,7 +65,7 @@ _MOST_EXCHANGES: Final = 65536
 """Exchanges under way at once: each holds one gRPC stream for as long as it lasts, and Envoy's own default is 1024."""
 _STREAM_WINDOW: Final = 16 << 20
 _CONNECTION_WINDOW: Final = 64 << 20
-_CHECK_INTERVAL: Final = timedelta(seconds=2)
+_CHECK_INTERVAL: Final = timedelta(seconds=1)
 _CHECK_TIMEOUT: Final = timedelta(seconds=10)
 """Generous, because a worker that masks a large answer is busy, not dead; a dead one is found by its refused connection."""
 _SYSTEM_CAS: Final = (
@@ -110,8 +110,10 @@ def workers(sockets: Sequence[Path], buffer: int) -> Cluster:
             enforcing_success_rate=0,
             enforcing_local_origin_success_rate=0,
             interval=timedelta(seconds=1),
-            base_ejection_time=timedelta(seconds=1),
-            max_ejection_time=timedelta(seconds=5),
+            # Long, because the first health check that succeeds ends it.
+            base_ejection_time=timedelta(seconds=30),
+            max_ejection_time=timedelta(seconds=30),
+            successful_active_health_check_uneject_host=True,
             max_ejection_percent=100,
         ),
     )

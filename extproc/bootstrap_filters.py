@@ -126,7 +126,8 @@ def _provider(issuer: Issuer, index: int, key: str, headers: Headers) -> JwtProv
     return JwtProvider(
         issuer=issuer.issuer,
         audiences=list(issuer.audiences),
-        require_expiration=True,
+        # A token without an expiry is refused by `identity`, which can say why; Envoy would call it a bad signature.
+        require_expiration=False,
         clock_skew_seconds=_SKEW,
         remote_jwks=remote,
         local_jwks=local,

@@ -24,15 +24,15 @@ SKEW: Final = 30
 _FAILURES: Final = (
     # How Envoy's jwt_authn words its failures, and our reason for each.
     ("jwt is expired", "token_expired"),
-    ("jwt is not a valid json object", "token_malformed"),
     ("jwt is not in the form", "token_malformed"),
+    ("jwt header", "token_malformed"),
+    ("jwt payload", "token_malformed"),
+    ("jwt signature", "token_malformed"),
     ("jwt not yet valid", "token_not_yet_valid"),
     ("jwt issuer is not configured", "token_unknown_issuer"),
     ("audiences in jwt are not allowed", "token_wrong_audience"),
     ("jwt verification fails", "token_forged"),
     ("jwks doesn't have key to match", "token_forged"),
-    ("jwt must have an expiration", "token_never_expires"),
-    ("jwt expiration is required", "token_never_expires"),
     ("jwt is missing", "token_missing"),
     ("jwks remote fetch is failed", "token_unverifiable"),
 )
@@ -57,7 +57,7 @@ _LONGEST_CLAIM: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
-    """What is expected of one issuer's tokens. `roles`, `groups`, `person`, `workload` are claim paths; lifetimes are seconds."""
+    """What is expected of one issuer's tokens. `roles`, `groups`, `person`, `workload` are claim paths; lifetimes seconds."""
 
     issuer: str
     audiences: frozenset[str]

@@ -266,9 +266,8 @@ class Exchange:
 
 
 def _made_by_envoy(response: Response) -> bool:
-    """Whether Envoy made this response itself: it then never chose a host of the database, or says how it came to answer."""
-    attributes = response.head.attributes
-    return "upstream.address" not in attributes or attributes.get("response.code_details", "via_upstream") != "via_upstream"
+    """Whether Envoy made this response itself. It names the database's address even where that never answered."""
+    return response.head.attributes.get("response.code_details") != "via_upstream"
 
 
 def _by_envoy(response: Response, *, asked: bool) -> Error:

@@ -45,6 +45,10 @@ _DATA_KEYS: Final[dict[str, Kind]] = {
     "entities": "entity",
 }
 _DATA_FILES: Final = frozenset({"data.json", "data.yaml", "data.yml"})
+_KEYWORDS: Final = frozenset(
+    ["as", "contains", "default", "else", "every", "if", "import", "in", "not", "package", "some", "with"]
+)
+"""Words after which a bracket begins an array, not an index."""
 _CLOSING: Final = {"{": "}", "[": "]"}
 
 
@@ -101,7 +105,7 @@ def _joined(tokens: list[_Token]) -> Iterator[_Token]:
     while index < len(tokens):
         token = tokens[index]
         index += 1
-        if token.kind == "name":
+        if token.kind == "name" and token.text not in _KEYWORDS:
             text = token.text
             while True:
                 shape = [(each.kind, each.text) for each in tokens[index : index + 3]]

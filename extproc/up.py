@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
+
 from extproc import bootstrap
 from extproc.child import Child, Part
 from extproc.config import admin_path, load, socket_paths
@@ -201,15 +203,10 @@ async def _under_way(admin: Path) -> int:
 
 async def _ask(admin: Path, method: str, target: str) -> str:
     """Return what Envoy's admin interface answers, or nothing where it does not."""
+    transport = httpx.AsyncHTTPTransport(uds=str(admin))
     try:
-        async with asyncio.timeout(_ADMIN_TIMEOUT):
-            reader, writer = await asyncio.open_unix_connection(str(admin))
-            writer.write(
-                f"{method} {target} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode()
-            )
-            answer = await reader.read()
-            await _hang_up(writer)
-    except (OSError, TimeoutError):
+        async with httpx.AsyncClient(transport=transport, base_url="http://admin", timeout=_ADMIN_TIMEOUT) as client:
+            response = await client.request(method, target)
+    except httpx.HTTPError:
         return ""
-    head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
-    return body if " 200 " in head.split("\r\n", 1)[0] else ""
+    return response.text if response.is_success else ""

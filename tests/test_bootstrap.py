@@ -169,14 +169,14 @@ def test_nothing_bypasses_a_filter(config: Path) -> None:
 
 
 def test_each_issuer_has_its_own_provider_and_keys(config: Path) -> None:
-    """Expiry is required, audiences are checked, and neither payloads nor failures of two issuers mix."""
+    """Audiences are checked, and neither payloads nor failures of two issuers mix."""
     found = filters(managers(rendered(config))["kb"])["jwt_authn"]
     providers = found["providers"]
     assert [each["issuer"] for each in providers.values()] == ["https://one.test", "https://two.test"]
     assert [each["audiences"] for each in providers.values()] == [["a", "b"], ["vecgate"]]
     assert [each["payload_in_metadata"] for each in providers.values()] == ["payload_0", "payload_1"]
     assert [each["failed_status_in_metadata"] for each in providers.values()] == ["failure_0", "failure_1"]
-    assert [(each["require_expiration"], each["clock_skew_seconds"]) for each in providers.values()] == [(True, SKEW)] * 2
+    assert [each["clock_skew_seconds"] for each in providers.values()] == [SKEW] * 2
     (rule,) = found["rules"]
     assert rule["match"] == {"prefix": "/"}
     assert rule["requires"]["requires_any"]["requirements"] == [

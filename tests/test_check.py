@@ -123,7 +123,7 @@ def test_a_secret_that_is_absent_or_empty_is_refused(config: Path, name: str, co
         "no type",
         "private",
         "symmetric",
-        "symmetric without its value",
+        "symmetric type",
     ],
 )
 def test_attack_by_key_file_only_public_keys_are_taken(config: Path, content: str | None) -> None:

@@ -27,8 +27,8 @@ def words(directory: Path, source: str, name: str = "rules.rego") -> list[tuple[
         ('input.operation["action"] == `get`', [("action", "get")]),
         ('input.operation.action in {"get", "scroll"}', [("action", "get"), ("action", "scroll")]),
         ('input.operation.action in ["get"]', [("action", "get")]),
-        ('reading := {"get", "scroll"}\nallowed if input.operation.action in reading', [("action", "get"), ("action", "scroll")]),
-        ('reading contains "get"\nallowed if input.operation.action in reading', [("action", "get")]),
+        ('reading := {"get", "scroll"}\nok if input.operation.action in reading', [("action", "get"), ("action", "scroll")]),
+        ('reading contains "get"\nok if input.operation.action in reading', [("action", "get")]),
         ('mine := "kb"\nallowed if input.operation.database == mine', [("database", "kb")]),
         ('act := input.operation.action\nact in {"get"}', [("action", "get")]),
         ('input.operation.engine == "chroma"', [("engine", "chroma")]),
@@ -70,7 +70,7 @@ def test_tests_of_the_policy_are_not_read(tmp_path: Path) -> None:
     [
         (
             "data.json",
-            '{"roles": {"reader": {"actions": ["get", "*"], "database": "kb"}}, "entities": ["URL"], "notes": ["x"]}',
+            '{"roles": {"reader": {"actions": ["get", "*"], "database": "kb"}}, "entities": ["URL"], "notes": []}',
         ),
         ("data.yaml", "roles: {reader: {actions: [get, '*'], database: kb}}\nentities: [URL]\nnotes: [x]\n"),
     ],
@@ -80,9 +80,7 @@ def test_data_files_are_read_at_the_keys_that_name_things(tmp_path: Path, name: 
     assert sorted(words(tmp_path, content, name)) == [("action", "get"), ("database", "kb"), ("entity", "URL")]
 
 
-@pytest.mark.parametrize(
-    ("name", "content"), [("data.json", "{"), ("data.yaml", "a: ["), ("data.yml", "!!python/name:os.system")]
-)
+@pytest.mark.parametrize(("name", "content"), [("data.json", "{"), ("data.yaml", "a: ["), ("data.yml", "!!python/name:os")])
 def test_a_data_file_that_cannot_be_read_is_an_error(tmp_path: Path, name: str, content: str) -> None:
     """It would be no data to the engine either."""
     with pytest.raises(ConfigError, match=name):

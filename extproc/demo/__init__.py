@@ -68,7 +68,8 @@ def _tell(console: Console, stage: Stage) -> bool:
     console.print(drawing.scene(1, *played[0]))
     if played[0][1].held:
         for number, step in enumerate(STEPS, start=2):
-            played.append((step.title, _play(step, stage)))
+            with console.status(step.title):
+                played.append((step.title, _play(step, stage)))
             console.print(drawing.scene(number, *played[-1]))
     else:
         console.print(Text("The rest of the story needs the tickets.", style="bold red"))

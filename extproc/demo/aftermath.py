@@ -26,7 +26,8 @@ def trace_and_entries(stage: Stage) -> Scene:
     )
     leaves = stage.evidence.leaves()
     searched = _searched(leaves)
-    spans = stage.evidence.spans([refusal.exchange for refusal in stage.refusals] + [leaf.exchange for leaf in searched])
+    # Envoy sends its spans every few seconds.
+    spans = stage.evidence.spans(lambda so_far: _leads_to(caller, trace, so_far))
     opened = stage.evidence.opened(searched[-1].index) if searched else None
     who = opened.private.principal.id if opened and opened.private.principal else ""
     return Scene(
@@ -42,7 +43,12 @@ def trace_and_entries(stage: Stage) -> Scene:
                 held=bool(searched) and bool(set(searched[-1].facts[0].masked_fields) & set(PERSONAL)) and bool(who),
                 found="no such entry",
             ),
-            *_trace_checks(spans, trace, caller),
+            Check(
+                what="the operation's span hangs in the caller's own trace, below Envoy's",
+                held=_leads_to(caller, trace, spans),
+                found=f"{sum(span.trace == trace for span in spans)} spans of the trace, none leads from operation to caller",
+            ),
+            _refusals_traced(stage, spans),
             *_secrecy_checks(stage, spans),
         ),
     )
@@ -76,17 +82,23 @@ def _log_checks(stage: Stage, leaves: list[Leaf]) -> Iterator[Check]:
     yield Check(what="the log has no gap", held=indexes == list(range(len(leaves))), found="an index is missing")
 
 
-def _trace_checks(spans: tuple[Seen, ...], trace: str, caller: str) -> Iterator[Check]:
-    """Follow the operation's span up to the caller's."""
+def _leads_to(caller: str, trace: str, spans: tuple[Seen, ...]) -> bool:
+    """Return whether the parents of the operation's span lead up to the caller's, by way of at least one other."""
     parents = {span.id: span.parent for span in spans if span.trace == trace}
-    operation = next((span for span in spans if span.trace == trace and "db.operation.name" in span.attributes), None)
-    above = [operation.parent] if operation else []
-    while above and above[-1] in parents and len(above) <= len(parents):
-        above.append(parents[above[-1]])
-    yield Check(
-        what="the operation's span hangs in the caller's own trace",
-        held=bool(above) and above[-1] == caller,
-        found="no span of the operation" if operation is None else "its parents do not lead to the caller",
+    place = next((span.parent for span in spans if span.trace == trace and "db.operation.name" in span.attributes), "")
+    steps = 0
+    while place in parents and steps < len(parents):
+        place, steps = parents[place], steps + 1
+    return place == caller and steps > 0
+
+
+def _refusals_traced(stage: Stage, spans: tuple[Seen, ...]) -> Check:
+    told = {(span.attributes.get("vecgate.exchange.id"), span.attributes.get("error.type")) for span in spans}
+    untold = [each.reason for each in stage.refusals if (each.exchange, each.reason) not in told]
+    return Check(
+        what="each refusal has a span that says why",
+        held=bool(stage.refusals) and not untold,
+        found=f"missing: {', '.join(untold)}",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import shorten
 from typing import Any, Final
 
 from rich import box
@@ -71,7 +72,7 @@ def _compared(left: Any, right: Any) -> tuple[RenderableType, RenderableType]:
 
 
 def _text(text: str, *, style: str = "", lines: int = _TEXT_LINES) -> Text:
-    kept = [line[:_TEXT_WIDTH] for line in text.splitlines() if line.strip()]
+    kept = [shorten(line, _TEXT_WIDTH, placeholder=" …") for line in text.splitlines() if line.strip()]
     shown = kept[:lines] + (["…"] if len(kept) > lines else [])
     return Text("\n".join(shown) or "''", style=style)
 

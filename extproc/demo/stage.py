@@ -69,15 +69,12 @@ class Evidence:
         """Return the private half of one entry; there is one worker."""
         return open_private(self.directory, workers(self.directory)[0], index, self.sealing_key())
 
-    def spans(self, exchanges: Iterable[str]) -> tuple[Seen, ...]:
-        """Return all spans, once those of `exchanges` have arrived or will not."""
-        wanted = set(exchanges)
+    def spans(self, complete: Callable[[tuple[Seen, ...]], bool]) -> tuple[Seen, ...]:
+        """Return all spans, once they are `complete` or have had time enough to be."""
         end = time.monotonic() + _SPANS_TIMEOUT
-        while True:
-            spans = self.collector.spans()
-            if wanted <= {str(span.attributes.get("vecgate.exchange.id")) for span in spans} or time.monotonic() > end:
-                return spans
+        while not complete(spans := self.collector.spans()) and time.monotonic() < end:
             time.sleep(_POLL)
+        return spans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,6 @@ PROVEN: Final = NUMERIC | {
     "is_set",
     "is_string",
     "minus",
-    "mul",
     "neq",
     "object.filter",
     "object.get",

@@ -1,7 +1,7 @@
-"""An Engine in process: Rego on a thread of its own, so that a policy that is slow stalls no traffic but its own.
+"""An Engine of our own: Rego in a process beside this one, asked by a thread, so that no policy stalls the event loop.
 
-An evaluation cannot be stopped from outside. One that is late is a denial at its deadline, those that wait behind it
-likewise, and the thread is a daemon, so it does not keep the program from ending either.
+Questions are asked one after the other. One that is late is a denial, and the process that was late is killed; those that
+wait behind it meanwhile are late likewise. The thread is a daemon, so it does not keep the program from ending.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 
 from extproc.decision import Decision, Input, decode
 from extproc.engines.bundle import read_bundle
-from extproc.engines.program import Program
+from extproc.engines.process import Process
 from extproc.errors import EngineError
 
 
@@ -30,16 +30,14 @@ class _Job:
 class EmbeddedEngine:
     """The policy of one directory; a `decision.Engine`. `deadline` is in seconds, for one evaluation and its wait."""
 
-    def __init__(self, program: Program, *, entrypoint: str, revision: str, deadline: float) -> None:
-        self._program = program
-        self._entrypoint = entrypoint
+    def __init__(self, process: Process, *, revision: str, deadline: float) -> None:
+        self._process = process
         self._revision = revision
         self._deadline = deadline
         self._encode = msgspec.json.Encoder().encode
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
-        self._thread = threading.Thread(target=self._work, name="vecgate-policy", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     @classmethod
     def load(cls, directory: Path, entrypoint: str, deadline: float) -> EmbeddedEngine:
@@ -48,8 +46,9 @@ class EmbeddedEngine:
         Raises `ConfigError` with one line that says where and what to do.
         """
         bundle = read_bundle(directory)
-        program = Program.compile(bundle, (entrypoint,))
-        return cls(program, entrypoint=entrypoint, revision=bundle.revision, deadline=deadline)
+        process = Process(bundle, entrypoint)
+        process.start()
+        return cls(process, revision=bundle.revision, deadline=deadline)
 
     @property
     def revision(self) -> str:
@@ -64,6 +63,9 @@ class EmbeddedEngine:
             document = self._encode(asked)
         except (TypeError, ValueError) as error:  # a lone surrogate in a claim, which JSON cannot carry
             raise EngineError("the policy input holds what the engine cannot represent", code="policy_input_invalid") from error
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="vecgate-policy", daemon=True)
+            self._thread.start()
         loop = asyncio.get_running_loop()
         job = _Job(document, loop, loop.create_future())
         self._jobs.put(job)
@@ -75,22 +77,27 @@ class EmbeddedEngine:
         return decode(answer)
 
     async def close(self) -> None:
-        """Take no more questions; what is being evaluated ends by itself."""
+        """Take no more questions, and end the process after those that wait."""
         self._closed = True
+        if self._thread is None:
+            self._process.stop()
+            return
         self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             if job.result.cancelled():
                 continue  # nobody waits for it any more
             try:
-                answer: bytes | EngineError = self._program.evaluate(job.document, self._entrypoint)
+                answer: bytes | EngineError = self._process.evaluate(job.document, self._deadline)
             except EngineError as error:
                 answer = error
             try:
                 job.loop.call_soon_threadsafe(_settle, job.result, answer)
             except RuntimeError:
                 continue  # the event loop has ended, and its waiters with it
+        self._process.stop()
 
 
 def _settle(result: asyncio.Future[bytes], answer: bytes | EngineError) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from extproc.errors import ConfigError
 from extproc.protocols.adapter import Adapter
 from extproc.protocols.chroma import Chroma
 
-_ADAPTERS: Final[Mapping[str, Callable[[], Adapter]]] = {Chroma.engine: Chroma}
+_ADAPTERS: Final[Mapping[str, type[Chroma]]] = {Chroma.engine: Chroma}
 
 
 def adapter_for(engine: str) -> Adapter:

@@ -84,7 +84,7 @@ def _asked(form: Form, touched: tuple[str, ...]) -> dict[str, Any]:
         case "query":
             limit = _RESULTS if body.get("n_results") is None else body["n_results"]
             asked = {"reads": touched, "limit": limit, "probe": "vector", **_selection(body), **_included(form)}
-        case "service" | "tenant":
+        case _:  # the service, a tenant or a database: nothing but its name
             pass
     return asked
 

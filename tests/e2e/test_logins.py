@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import chromadb
+import httpx
 import pytest
 from chromadb.errors import ChromaAuthError
 
@@ -67,7 +67,7 @@ ATTACKS: dict[str, tuple[Credentials, str]] = {
     "claiming the other issuer": (token(iss="https://other.test"), "token_forged"),
     "forged": (lambda issuer: {"x-chroma-token": issuer.forged("admin")}, "token_forged"),
     "algorithm none": (lambda issuer: {"x-chroma-token": issuer.unsigned("admin")}, "token_malformed"),
-    "HMAC with the public key": (lambda issuer: {"x-chroma-token": issuer.confused("admin")}, "token_malformed"),
+    "HMAC with the public key": (lambda issuer: {"x-chroma-token": issuer.confused("admin")}, "token_forged"),
     "two credentials": (
         lambda issuer: {"x-chroma-token": issuer.token("reader"), "authorization": f"Bearer {issuer.token('reader')}"},
         "token_ambiguous",
@@ -108,7 +108,7 @@ def test_a_credential_that_does_not_hold_gets_a_native_401_and_is_on_record(
 def test_a_header_name_with_an_underscore_is_refused_before_anything_reads_it(gateway: Gateway, book: Recorder) -> None:
     """A header that could be taken for another one by its underscore is refused by Envoy itself."""
     before = len(book.seen)
-    with gateway.http("reader") as client, pytest.raises(chromadb.api.client.httpx.RemoteProtocolError):
+    with gateway.http("reader") as client, pytest.raises(httpx.TransportError):
         client.post(f"{RECORDS}/get", content=b"{}", headers=JSON | {"payload_0": "e30"})
 
     assert len(book.seen) == before
@@ -141,7 +141,7 @@ def test_the_refusal_comes_before_the_body_is_read(gateway: Gateway) -> None:
         started = len(list(read_leaves(gateway.audit)))
         try:
             status = client.post(f"{RECORDS}/get", content=endless(), headers=JSON).status_code
-        except chromadb.api.client.httpx.WriteError:
+        except httpx.TransportError:
             status = 401  # the connection was closed in the middle of the sending, after the answer
 
     assert status == 401

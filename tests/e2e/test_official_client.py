@@ -45,7 +45,7 @@ def scenario(client: ClientAPI, name: str) -> list[Any]:
     note(client.get_version())
     note(client.get_max_batch_size())
     note(client.get_user_identity().tenant)
-    collection = client.create_collection(name, metadata={"topic": "tickets", "rank": 2})
+    collection = client.create_collection(name, metadata={"topic": "tickets", "rank": 2}, embedding_function=None)
     note(collection.metadata)
     note(client.get_or_create_collection(name).name)
     note(failure(lambda: client.create_collection(name)))
@@ -67,7 +67,7 @@ def scenario(client: ClientAPI, name: str) -> list[Any]:
     note(plain(collection.query(query_embeddings=[vector(1), vector(5)], n_results=3)))
     note(plain(collection.query(query_embeddings=[vector(1)], n_results=2, where={"even": False}, include=everything)))
     note(plain(collection.query(query_embeddings=[vector(1)], ids=["t1", "t2"], where_document={"$not_contains": "ticket 2"})))
-    collection.update(ids=["t1"], metadatas=[{"n": 100, "who": None}], documents=["changed"])
+    collection.update(ids=["t1"], embeddings=[vector(5)], metadatas=[{"n": 100, "who": None}], documents=["changed"])
     note(plain(collection.get(ids=["t1"], include=everything)))
     collection.update(ids=["t2"], embeddings=[vector(77)])
     collection.upsert(

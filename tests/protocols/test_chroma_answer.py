@@ -75,12 +75,12 @@ def _searches(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def _asked(ask: Callable[..., Reading], records: str, operation: str, queries: int) -> Reading:
-    body: dict[str, Any] = {
+    bodies: dict[str, Any] = {
         "get": {},
         "query": {"query_embeddings": [[1, 2]] * queries},
         "search": {"searches": [{}] * queries},
-    }[operation]
-    return ask("POST", f"{records}/{operation}", body)
+    }
+    return ask("POST", f"{records}/{operation}", bodies[operation])
 
 
 @given(data=st.data(), operation=st.sampled_from(["get", "query", "search"]), spaced=st.booleans())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import time
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from joserfc import jwt
-from joserfc.jwk import ECKey, KeySet, OctKey
+from joserfc.jwk import ECKey, KeySet
 
 ISSUER = "https://idp.test/realms/main"
 AUDIENCE = "vecgate"
@@ -59,11 +60,15 @@ class TestIssuer:
 
     def unsigned(self, *roles: str) -> str:
         """Return a token with algorithm none."""
-        parts = [{"alg": "none", "typ": "JWT"}, self.claims(*roles)]
-        encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
-        return ".".join([*encoded, ""])
+        return f"{_encoded({'alg': 'none', 'typ': 'JWT'})}.{_encoded(self.claims(*roles))}."
 
     def confused(self, *roles: str) -> str:
         """Return a token signed by HMAC with the public key's text as the secret."""
-        secret = OctKey.import_key(self.key.as_pem(private=False))
-        return jwt.encode({"alg": "HS256", "kid": "k1"}, self.claims(*roles), secret)
+        header = _encoded({"alg": "HS256", "kid": "k1", "typ": "JWT"})
+        signed = f"{header}.{_encoded(self.claims(*roles))}"
+        mac = hmac.digest(self.key.as_pem(private=False), signed.encode(), "sha256")
+        return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
+def _encoded(part: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()

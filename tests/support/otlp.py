@@ -16,13 +16,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 class Receiver:
     """Collects what is exported to `endpoint`; use it as a context manager.
 
-    `spans` holds (resource attributes, span) in the order of arrival. With `refuse`, every export is answered with that gRPC
+    `spans` holds (resource attributes, span) in the order of arrival, `raw` the bytes of every export. With `refuse`, every export is answered with that gRPC
     status name instead and nothing is kept.
     """
 
     def __init__(self, *, refuse: str | None = None) -> None:
         self.spans: list[tuple[dict[str, Any], Span]] = []
         self.calls = 0
+        self.raw = b""
         self._refuse = refuse
         self._arrived = threading.Condition()
         self._server = grpc.server(ThreadPoolExecutor(max_workers=2))
@@ -41,6 +42,7 @@ class Receiver:
         """Take one export."""
         with self._arrived:
             self.calls += 1
+            self.raw += request.SerializeToString()
             if self._refuse is None:
                 self.spans.extend(
                     (attributes(resource.resource.attributes), span)
@@ -52,6 +54,11 @@ class Receiver:
         if self._refuse is not None:
             context.abort(grpc.StatusCode[self._refuse], "refused")
         return service.ExportTraceServiceResponse()
+
+    def of_service(self, name: str) -> list[Span]:
+        """Return the spans of one service so far."""
+        with self._arrived:
+            return [span for resource, span in self.spans if resource.get("service.name") == name]
 
     def wait(self, count: int, timeout: float = 10.0) -> list[tuple[dict[str, Any], Span]]:
         """Return all spans once at least `count` have come; after `timeout` seconds, those that have."""

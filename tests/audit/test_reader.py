@@ -1,0 +1,115 @@
+"""Reading evidence back, and what is said where that cannot be."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from extproc.audit import leaf, segments
+from extproc.audit.journal import LEAVES, Place
+from extproc.audit.ledger import Ledger
+from extproc.audit.reader import open_private, read_leaves, read_lines, workers
+from extproc.audit.sealing import ERASED, SLOT_BYTES
+from extproc.errors import AuditError
+from extproc.secret import Secret
+from support.evidence import KEY, PERSON, entry
+
+
+@pytest.fixture
+async def directory(tmp_path: Path) -> Path:
+    """Return a directory with the evidence of two workers, two entries each."""
+    for worker in ("one", "two"):
+        ledger = Ledger.open(tmp_path, worker, KEY)
+        for number in range(2):
+            await ledger.append(entry(number))
+        await ledger.close()
+    return tmp_path
+
+
+def test_the_leaves_of_all_workers_are_read(directory: Path) -> None:
+    """Without a name every log is read, one after the other."""
+    expected = [("vecgate/one", 0), ("vecgate/one", 1), ("vecgate/two", 0), ("vecgate/two", 1)]
+
+    assert expected == [(found.log, found.index) for found in read_leaves(directory)]
+    assert workers(directory) == ["one", "two"]
+
+
+def test_a_leaf_that_is_being_written_is_left_out(directory: Path) -> None:
+    """A line without its end is none yet."""
+    with (Place.of(directory, "one").log / LEAVES).open("ab") as file:
+        file.write(b'{"half"')
+
+    assert len(list(read_leaves(directory, "one"))) == 2
+
+
+def test_what_is_no_leaf_is_an_error(directory: Path) -> None:
+    """A line that is not a leaf is reported, not skipped."""
+    with (Place.of(directory, "one").log / LEAVES).open("ab") as file:
+        file.write(b"{}\n")
+
+    with pytest.raises(AuditError, match="no leaf"):
+        list(read_leaves(directory, "one"))
+
+
+def test_commitments_open_with_the_salts_of_the_private_part(directory: Path) -> None:
+    """Whoever holds the key can prove who did it from the leaf alone."""
+    found = next(read_leaves(directory, "one"))
+    opened = open_private(directory, "one", 0, KEY)
+
+    assert found.commitments["person"] == leaf.commitment("person", opened.salts.person, PERSON)
+
+
+def test_leaf_and_ciphertexts_belong_together(directory: Path) -> None:
+    """The digests in the log are those of what lies in the segment, and the segment holds the leaf itself."""
+    record, _ = segments.find(Place.of(directory, "one").private, 1)
+    line = list(read_lines(directory, "one"))[1]
+    found = msgspec.json.decode(line)
+
+    assert (line, sha256(record.private).hexdigest(), sha256(record.recording).hexdigest()) == (
+        record.leaf,
+        found["private"],
+        found["recording"]["sha256"],
+    )
+
+
+def test_an_erased_entry_is_gone_and_its_leaf_stands(directory: Path) -> None:
+    """Overwriting the slot makes the private part unreadable for ever, of this entry alone."""
+    keys = Place.of(directory, "one").private / segments.name(0, "keys")
+    with keys.open("r+b") as file:
+        file.seek(SLOT_BYTES)
+        file.write(ERASED)
+
+    with pytest.raises(AuditError) as caught:
+        open_private(directory, "one", 1, KEY)
+    assert caught.value.code == "entry_erased"
+    assert entry().private == open_private(directory, "one", 0, KEY).private
+    assert len(list(read_leaves(directory, "one"))) == 2
+
+
+def test_another_sealing_key_opens_nothing(directory: Path) -> None:
+    """Without the right sealing key the private part is not to be had."""
+    with pytest.raises(AuditError) as caught:
+        open_private(directory, "one", 0, Secret(b"j" * 32))
+
+    assert caught.value.code == "entry_unreadable"
+
+
+def test_a_private_part_moved_to_another_worker_does_not_open(directory: Path) -> None:
+    """Evidence of one worker cannot be passed off as another's."""
+    one, two = (Place.of(directory, worker).private for worker in ("one", "two"))
+    for kind in ("seal", "keys"):
+        (two / segments.name(0, kind)).write_bytes((one / segments.name(0, kind)).read_bytes())
+
+    with pytest.raises(AuditError) as caught:
+        open_private(directory, "two", 0, KEY)
+    assert caught.value.code == "entry_unreadable"
+
+
+def test_nothing_private_lies_on_the_disk_in_the_clear(directory: Path) -> None:
+    """No personal value and no part of a request is in any file below the audit directory."""
+    content = b"".join(path.read_bytes() for path in directory.rglob("*") if path.is_file())
+
+    assert [value for value in (PERSON, "subject-4711", "203.0.113.77", "078-05-1120") if value.encode() in content] == []

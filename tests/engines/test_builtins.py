@@ -1,0 +1,200 @@
+"""The allow-list of the embedded engine is proven against real OPA, case by case."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from extproc.engines import builtins
+
+HERE = Path(__file__).parent
+CASES = yaml.safe_load((HERE / "builtin_cases.yaml").read_text(encoding="utf-8"))
+UNDEFINED = ["failed", "policy_undefined"]
+FAILED = ["failed", "policy_error"]
+UNPROVEN = [
+    'net.cidr_contains("10.0.0.0/8", "10.0.0.1")',
+    'time.parse_rfc3339_ns("2020-01-01T00:00:00Z") > 0',
+    "json.match_schema({}, {})",
+    'http.send({"method": "get", "url": "http://127.0.0.1:1"})',
+    "opa.runtime()",
+    "time.now_ns() > 0",
+    'rand.intn("a", 9) > 0',
+    'uuid.rfc4122("a")',
+    "no.such.builtin(1)",
+    'regex.match("(?i)a", "A")',
+    'lower("É") == "é"',
+    'replace("a", "", "b")',
+    "1 / 0",
+    '$"{input.five}"',
+]
+FRAMES = ["{}", "not {}", "count({{x | x := {}}}) == 0", "helper({})"]
+
+
+def module(rules: str) -> str:
+    """Return a Rego module."""
+    return f"package p\n\nimport rego.v1\n\n{rules}"
+
+
+def ours(*policies: str, entrypoints: tuple[str, ...] = ("p/result",)) -> list[dict[str, Any]]:
+    """Return what the embedded engine makes of each policy."""
+    cases = [
+        {"modules": {"authz/p.rego": text}, "data": CASES["data"], "input": CASES["input"], "entrypoints": entrypoints}
+        for text in policies
+    ]
+    command = [sys.executable, str(HERE / "in_process.py")]
+    done = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    outcomes: list[dict[str, Any]] = json.loads(done.stdout)
+    return outcomes
+
+
+def theirs(opa: str, folder: Path, text: str, query: str) -> Any:
+    """Return what OPA gives for `query`, None where undefined."""
+    (folder / "p.rego").write_text(text, encoding="utf-8")
+    (folder / "data.json").write_text(json.dumps(CASES["data"]), encoding="utf-8")
+    (folder / "input.txt").write_text(json.dumps(CASES["input"]), encoding="utf-8")
+    command = [opa, "eval", "--format=json", "--bundle", str(folder), "--input", str(folder / "input.txt"), query]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+    found = json.loads(done.stdout).get("result")
+    return found[0]["expressions"][0]["value"] if found else None
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal, as JSON has it: true is not 1, but 1.0 is."""
+    match one, other:
+        case (bool(), _) | (_, bool()):
+            return one is other
+        case (list(), list()):
+            return len(one) == len(other) and all(map(same, one, other))
+        case (dict(), dict()):
+            return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+        case _:
+            return bool(one == other)
+
+
+def equal(opa_value: Any, our_result: list[Any]) -> bool:
+    """Whether both engines give the same value, or both none."""
+    return our_result == UNDEFINED if opa_value is None else our_result[0] == "value" and same(opa_value, our_result[1])
+
+
+def test_every_case_ends_as_it_says(opa: str, tmp_path: Path) -> None:
+    """Each case is equal to OPA's, or close, or refused, just as the file says."""
+    cases = [(name, kind, text) for name, kinds in CASES["builtins"].items() for kind, texts in kinds.items() for text in texts]
+    # Each value is wrapped, so that null is told from undefined.
+    text = module("".join(f"r{index} := [x] if {{ x := {case[2]} }}\n" for index, case in enumerate(cases)))
+    values = theirs(opa, tmp_path, text, "data.p")
+    entrypoints = tuple(f"p/r{index}" for index in range(len(cases)))
+    (outcome,) = ours(text, entrypoints=entrypoints)
+    wrong = []
+    for index, (case, result) in enumerate(zip(cases, outcome["results"], strict=True)):
+        value = values.get(f"r{index}")
+        right = {
+            "equal": lambda value=value, result=result: equal(value, result),
+            "close": lambda value=value, result=result: (
+                not equal(value, result) and math.isclose(value[0], result[1][0], rel_tol=1e-15)
+            ),
+            "refused": lambda result=result: result == FAILED,
+        }[case[1]]
+        if not right():
+            wrong.append((*case, value, result))
+
+    assert wrong == []
+
+
+def test_every_builtin_on_the_list_is_proven() -> None:
+    """A builtin without at least three cases that are equal is not on the list."""
+    proven = {name for name, kinds in CASES["builtins"].items() if len(kinds.get("equal", ())) >= 3}
+
+    assert proven == set(builtins.PROVEN)
+
+
+def test_every_case_uses_its_builtin(opa: str, tmp_path: Path) -> None:
+    """A case that is filed under another builtin's name proves nothing."""
+    infix = {"and": "&", "or": "|", "minus": "-", "plus": "+", "equal": "==", "neq": "!=", "lt": "<", "lte": "<="}
+    infix |= {"gt": ">", "gte": ">=", "internal.member_2": " in "}
+    stray = [
+        (name, text)
+        for name, kinds in CASES["builtins"].items()
+        for texts in kinds.values()
+        for text in texts
+        if not (f" {infix[name].strip()} " in text if name in infix else text.startswith(f"{name}("))
+    ]
+
+    assert stray == []
+
+
+def test_forms_of_the_language(opa: str, tmp_path: Path) -> None:
+    """The language itself means the same in both engines; a conflict fails in ours as it does in OPA."""
+    forms: dict[str, str] = CASES["forms"]
+    outcomes = ours(*map(module, forms.values()))
+    wrong = {}
+    for (title, rules), outcome in zip(forms.items(), outcomes, strict=True):
+        result = outcome["results"][0] if "results" in outcome else [outcome["refused"]]
+        if title.startswith("conflict"):
+            right = result == FAILED
+        else:
+            right = equal(theirs(opa, tmp_path, module(rules), "data.p.result"), result)
+        if not right:
+            wrong[title] = result
+
+    assert wrong == {}
+
+
+def test_unproven_builtins_do_not_load() -> None:
+    """What is unproven, looks outside or does not exist is refused at load, also below `not` and in comprehensions."""
+    policies = [
+        module(f"result if {{ {frame.format(call)} }}\nhelper(x) if x == true\n") for call in UNPROVEN for frame in FRAMES
+    ]
+    messages = [outcome.get("refused", "loaded") for outcome in ours(*policies)]
+
+    assert [message for message in messages if "is not proven for the embedded engine" not in message or "\n" in message] == []
+
+
+def test_the_refusal_says_what_to_do() -> None:
+    """The message names place, builtin, a way to write it, and the other engine."""
+    expected = (
+        "authz/p.rego:5: the builtin time.now_ns is not proven for the embedded engine: "
+        "write `input.context.time_ns`, or use policy.engine opa"
+    )
+    assert expected == ours(module("result if time.now_ns() > 3\n"))[0]["refused"]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "result if not denid\ndenied if input.five == 5\n",
+        "result if not startswith(input.s, prefx)\n",
+        "result := {x | some x in nope}\n",
+        "result := nope.x\n",
+        "result := nope\n",
+        "result := f(1)\nf(x) := y\n",
+    ],
+)
+def test_a_slip_in_a_name_does_not_load(rules: str) -> None:
+    """A name that nothing defines is refused; the compiler alone would make it undefined, and a denial would never fire."""
+    assert "uses a name that nothing defines" in ours(module(rules))[0]["refused"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ("result := 1 if {\n", "authz/p.rego:"),
+        ("other := 1\n", "the policy has no rule data.p.result; add it, or correct policy.entrypoint"),
+        ('result := data.p[input.s]\nabc := 1\nxyz := "b"\n', "called by a computed name"),
+        (f'result := "{chr(0xF0022)}"\n', "private-use character"),
+    ],
+)
+def test_what_does_not_load_is_said_in_one_line(rules: str, expected: str) -> None:
+    """Each policy that cannot run in process is refused with one line that says where or what."""
+    message = ours(module(rules))[0]["refused"]
+
+    assert expected in message
+    assert "\n" not in message
