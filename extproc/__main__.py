@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,6 +111,44 @@ def check(config: ConfigFile = DEFAULT) -> None:
         for warning in complaints(config):
             print(f"warning: {warning}", file=sys.stderr)
     print(f"{config}: ok")
+
+
+@app.command()
+def token(  # noqa: PLR0917 - the command line names each
+    key: Annotated[Path, typer.Option("--key", help="The private key, a file.")],
+    subject: Annotated[str, typer.Option("--subject", help="Who the token is for.")] = "",
+    config: ConfigFile = DEFAULT,
+    role: Annotated[list[str] | None, typer.Option("--role", help="A role of the subject; may be repeated.")] = None,
+    group: Annotated[list[str] | None, typer.Option("--group", help="A group of the subject; may be repeated.")] = None,
+    person: Annotated[str | None, typer.Option("--person", help="What tells this person apart, mostly an email.")] = None,
+    lifetime: Annotated[str, typer.Option("--lifetime", help="How long the token is good, such as 15m.")] = "15m",
+    issuer: Annotated[str | None, typer.Option("--issuer", help="The issuer, where several are marked demo.")] = None,
+    create_key: Annotated[bool, typer.Option("--create-key", help="Only write a new private key.")] = False,
+    jwks: Annotated[bool, typer.Option("--jwks", help="Only print the public keys, for the issuer's jwks.file.")] = False,
+) -> None:
+    """Print a signed token of an issuer whose private key lies here; the issuer must be marked `demo: true`."""
+    from extproc import token as minting
+    from extproc.decision import duration
+
+    with _one_line_errors():
+        if create_key:
+            minting.create_key(key)
+        elif jwks:
+            print(minting.jwks(key), end="")
+        elif not subject:
+            raise typer.BadParameter("say who the token is for", param_hint="--subject")
+        else:
+            try:
+                seconds = int(duration(lifetime))
+            except ValueError as error:
+                raise typer.BadParameter(str(error), param_hint="--lifetime") from error
+            found = minting.demo_issuer(configuration.load(config), issuer)
+            now = int(time.time())
+            print(
+                minting.mint(
+                    key, found, subject, now=now, lifetime=seconds, roles=role or (), groups=group or (), person=person
+                )
+            )
 
 
 @config_app.command()

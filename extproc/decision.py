@@ -14,7 +14,16 @@ from typing import Any, Final, Literal, Protocol
 import msgspec
 
 from extproc.errors import Denied, EngineError, Unfulfillable
-from extproc.operation import CompoundCondition, Condition, Context, Operation, Principal, Value
+from extproc.operation import (
+    CompoundCondition,
+    Condition,
+    Context,
+    FieldCondition,
+    OpaqueCondition,
+    Operation,
+    Principal,
+    Value,
+)
 
 # --- operators ----------------------------------------------------------------------------------------------------------
 
@@ -156,6 +165,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 _DECISION: Final = msgspec.json.Decoder(Decision)
+_ENCODE: Final = msgspec.json.Encoder(order="deterministic").encode
 _REASON: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
 _UNIT_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -175,12 +185,25 @@ def duration(text: str) -> float:
 def decode(document: bytes) -> Decision:
     """Read a decision from the JSON that an engine gave. Raises `EngineError` (``decision_invalid``) on any other form."""
     try:
-        decision = _DECISION.decode(document)
+        decision = _canonical(_DECISION.decode(document))
         _check(decision)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         # The text of the exception may quote a value of the policy's data, so it goes no further.
         raise EngineError("the policy's decision is not of the contract's form", code="decision_invalid") from error
     return decision
+
+
+def _canonical(decision: Decision) -> Decision:
+    """Return `decision` with reasons and obligations each once and in one order: to a policy they are sets, which have none.
+
+    So two engines give equal decisions, and the first reason, which is what a caller is told, is always the same.
+    """
+    obligations = {_ENCODE(obligation): obligation for obligation in decision.obligations}
+    return msgspec.structs.replace(
+        decision,
+        reasons=tuple(sorted(set(decision.reasons))),
+        obligations=tuple(obligation for _, obligation in sorted(obligations.items())),
+    )
 
 
 def _check(decision: Decision) -> None:
@@ -190,18 +213,38 @@ def _check(decision: Decision) -> None:
         duration(decision.cache.ttl)
     for obligation in decision.obligations:
         match obligation:
+            case FilterObligation(where=condition):
+                ok = ok and _well_formed(condition)
             case LimitObligation(max=most):
                 ok = ok and most >= 0
             case ScoresObligation(mode=mode, digits=digits):
                 ok = ok and ((mode == "drop") == (digits is None)) and (digits is None or 0 <= digits <= _MOST_DIGITS)
+            case DetectObligation(entities=()):
+                ok = False
             case MaskObligation(fields=fields, operator=operator) | DetectObligation(fields=fields, operator=operator):
-                ok = ok and all(fields)
+                ok = ok and bool(fields) and all(fields)
                 ok = ok and not (isinstance(operator, PartialOperator) and operator.partial.keep_last < 0)
+            case ApprovalObligation(count=count, ttl=ttl, hold=hold):
+                ok = ok and count > 0 and duration(ttl) > 0 and duration(hold) >= 0
+            case BudgetObligation(records=records, window=window):
+                ok = ok and records >= 0 and duration(window) > 0
             case _:
                 pass
     if not ok:
         message = "a member is out of its range"
         raise ValueError(message)
+
+
+def _well_formed(condition: Condition) -> bool:
+    """Whether each operator has operands of its kind; a conjunction of nothing would hold for every record."""
+    match condition:
+        case CompoundCondition(operator=operator, value=parts):
+            right = len(parts) == 1 if operator == "not" else bool(parts)
+            return right and all(map(_well_formed, parts))
+        case FieldCondition(operator=operator, field=field, value=value):
+            return bool(field) and isinstance(value, tuple) == (operator in {"in", "nin"})
+        case OpaqueCondition():
+            return True
 
 
 # --- terms --------------------------------------------------------------------------------------------------------------
@@ -218,7 +261,7 @@ class Level(IntEnum):
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """All obligations of one allowed operation, combined. What is None or empty asks nothing.
 
-    `masks` are (field pattern, operator) pairs in the order of the policy; where several match a field, the stronger holds.
+    `masks` are (field pattern, operator) pairs; where several match a field, the stronger holds.
     """
 
     where: Condition | None = None

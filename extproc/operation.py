@@ -60,7 +60,7 @@ def tested_fields(condition: Condition | None) -> set[str]:
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """The authenticated caller. `id` is ``<issuer>#<subject>``; `person` tells two people apart; `claims` the verified token's."""
+    """The authenticated caller. `id` is ``<issuer>#<subject>``, `person` tells two people apart, `claims` are the token's."""
 
     id: str
     issuer: str

@@ -19,7 +19,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from extproc import accesslog, codec
-from extproc.errors import ConfigError, Error, StreamError, TooLarge
+from extproc.errors import ConfigError, Error, StreamError, TooLarge, UpstreamError
 from extproc.events import Continue, Event, Head, Reply, Side, values
 from extproc.pipeline import Exchange, Guard
 from extproc.stream import Stream
@@ -95,7 +95,7 @@ class Servicer:
 async def _reply(stream: Stream, exchange: Exchange, event: Event) -> Reply:
     try:
         whole = stream.receive(event)
-    except TooLarge as error:
+    except (TooLarge, UpstreamError) as error:
         return await exchange.refuse(error)
     return Continue() if whole is None else await exchange.handle(whole)
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from extproc.errors import StreamError, TooLarge
+from extproc.errors import StreamError, TooLarge, UpstreamError
 from extproc.events import Body, Event, Head, Opening, Request, Response, Side, Whole, values
 
 
@@ -57,7 +57,9 @@ class Stream:
         self.state = State.NOTHING
 
     def receive(self, event: Event) -> Whole | None:
-        """Take the next event; return what is whole now. Raises `StreamError` out of order, `TooLarge` over the limit."""
+        """Take the next event; return what is whole now. Raises `StreamError` out of order, and over the limit
+        `TooLarge` for a request, `UpstreamError` for a response.
+        """
         ends = event.end_of_stream if isinstance(event, Head) else True
         following = _LAW.get((self.state, type(event), event.side, ends))
         if following is None:
@@ -82,7 +84,9 @@ class Stream:
         if self._head is None:  # pragma: no cover - the law has no body without a head
             raise StreamError("a body without a head")
         if len(body.data) > self._max_body:
-            raise TooLarge(f"the {body.side.value} body is over limits.body", code=f"{body.side.value}_too_large")
+            if body.side is Side.REQUEST:
+                raise TooLarge("the request's body is over limits.body")
+            raise UpstreamError("the answer is over limits.body", code="answer_too_large")
         return self._whole(self._head, body.data)
 
     def _whole(self, head: Head, body: bytes) -> Whole:

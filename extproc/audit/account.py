@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from extproc.audit.entry import Fact, Recording
 from extproc.decision import Decision, Input, Level, obligations_summary
-from extproc.errors import Error
+from extproc.errors import Error, UpstreamError
 from extproc.operation import Operation, Principal
 
 
@@ -56,10 +56,15 @@ class Account:
             action=operation.action,
             scope=operation.scope,
             collection=operation.collection,
-            decision="deny" if decision is None or not decision.allow else "allow",
+            decision="deny" if refused(error) or decision is None or not decision.allow else "allow",
             reasons=reasons,
             obligations=obligations_summary(decision) if decision else (),
             rows=delivered.rows if delivered else None,
             masked_fields=tuple(sorted(delivered.masked_fields)) if delivered else (),
             masked_values=delivered.masked_values if delivered else 0,
         )
+
+
+def refused(error: Error | None) -> bool:
+    """Whether `error` is a refusal; where the database did not do its part, what was decided still stands."""
+    return error is not None and not isinstance(error, UpstreamError)

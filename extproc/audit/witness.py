@@ -11,10 +11,10 @@ from typing import Protocol
 
 import msgspec
 
-from extproc.audit.account import Account
+from extproc.audit.account import Account, refused
 from extproc.audit.entry import End, Entry, Private
 from extproc.audit.spans import Spans
-from extproc.errors import Error, Unauthenticated, UpstreamError
+from extproc.errors import Error, Unauthenticated
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -81,11 +81,11 @@ class Witness:
             database=self._database,
             engine=self._engine,
             facts=account.facts(error),
-            decision="deny",
+            decision="deny" if refused(error) else "allow",
             reasons=(error.code,),
             revision=account.revision,
             status=error.status,
-            end="failed" if isinstance(error, UpstreamError) else "denied",
+            end="denied" if refused(error) else "failed",
             asked=account.asked,
             private=_private(account, full=True),
         )

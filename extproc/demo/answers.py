@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, Final
 
 from extproc.demo import drawing
 from extproc.demo.scene import Check, Scene, equal
 from extproc.demo.stage import PERSONAL, Stage, leaks
+from extproc.demo.tickets import Ticket
 from extproc.demo.vectors import DIMENSIONS, embed
 
-QUESTION: Final = "customer was charged twice for the same order"
+QUESTIONS: Final = ("customer was charged twice for the same order", "our live API key leaked, please revoke it")
 _HITS: Final = 3
 _MANY: Final = 200
 _READER_LIMIT: Final = 50
@@ -19,35 +21,24 @@ _READER_LIMIT: Final = 50
 def search(stage: Stage) -> Scene:
     """Search as a reader and as an admin, and compare with the tickets themselves."""
     asked = question()
-    seen = {role: stage.collection(token).query(**asked) for role, token in _roles(stage).items()}
-    reader, admin = seen["reader"], seen["admin"]
-    known = {ticket.id: ticket for ticket in stage.tickets}
-    hits = [known[name] for name in admin["ids"][0]]
+    reader, admin = (stage.collection(token).query(**asked) for token in (stage.tokens.reader, stage.tokens.admin))
     wire = stage.post(f"/collections/{stage.behind().id}/query", asked, {"x-chroma-token": stage.tokens.reader})
     leaked = leaks(wire.text, stage.tickets) + leaks(json.dumps(reader, default=str, ensure_ascii=False), stage.tickets)
-    clear = [
-        {name: value for name, value in ticket.metadata.items() if name not in PERSONAL} == _without_personal(shown)
-        for ticket, shown in zip(hits, reader["metadatas"][0], strict=False)
-    ]
-    masked = [
-        shown.get(name) != ticket.metadata[name]
-        for ticket, shown in zip(hits, reader["metadatas"][0], strict=False)
-        for name in PERSONAL
-        if name in ticket.metadata
-    ]
-    texts = [ticket.text for ticket in hits]
+    known = {ticket.id: ticket for ticket in stage.tickets}
+    hits = [known[name] for found in admin["ids"] for name in found]
     return Scene(
-        shown=(drawing.question(QUESTION), drawing.side_by_side(reader, admin)),
+        shown=(drawing.questions(QUESTIONS), drawing.side_by_side(reader, admin)),
         checks=(
             equal("both find the same tickets in the same order", admin["ids"], reader["ids"]),
             Check(
-                what="what was found is about the question",
-                held=all(ticket.metadata["product"] == "payments" for ticket in hits) and len(hits) == _HITS,
+                what="what was found is about the questions",
+                held=[ticket.metadata["product"] for ticket in hits] == ["payments"] * _HITS + ["api"] * _HITS,
                 found="a ticket about something else",
             ),
             Check(
                 what="the admin sees the tickets as they are",
-                held=admin["documents"][0] == texts and admin["metadatas"][0] == [ticket.metadata for ticket in hits],
+                held=_flat(admin["documents"]) == [ticket.text for ticket in hits]
+                and _flat(admin["metadatas"]) == [ticket.metadata for ticket in hits],
                 found="a value differs from the ticket's",
             ),
             Check(
@@ -55,22 +46,33 @@ def search(stage: Stage) -> Scene:
                 held=wire.is_success and not leaked,
                 found=f"HTTP {wire.status_code}; " + ", ".join(sorted(set(leaked))[:6]),
             ),
-            Check(
-                what="each personal field of the reader's answer is masked",
-                held=bool(masked) and all(masked),
-                found="a field has its own value",
-            ),
-            Check(
-                what="the ticket texts are masked whole (until values can be found inside texts)",
-                held=not set(reader["documents"][0]) & set(texts) and len(reader["documents"][0]) == len(texts),
-                found="a text came through",
-            ),
-            Check(
-                what="everything else is as it was",
-                held=bool(clear) and all(clear),
-                found="a field that nobody asked to mask has changed",
-            ),
+            *_masked(hits, _flat(reader["metadatas"]), _flat(reader["documents"])),
         ),
+    )
+
+
+def _masked(hits: list[Ticket], fields: list[Any], texts: list[Any]) -> Iterator[Check]:
+    """Compare what the reader got with the tickets, field by field."""
+    personal = [
+        (name, ticket.metadata[name], shown.get(name))
+        for ticket, shown in _pairs(hits, fields)
+        for name in PERSONAL
+        if name in ticket.metadata
+    ]
+    clear = sorted({name for name, value, shown in personal if value == shown})
+    yield Check(
+        what=f"each of {', '.join(PERSONAL)} is masked",
+        held={name for name, _, _ in personal} == set(PERSONAL) and not clear,
+        found=f"as it is: {', '.join(clear)}" if clear else "not every field was there to be masked",
+    )
+    yield Check(
+        what="the ticket texts are masked whole (until values can be found inside texts)",
+        held=len(texts) == len(hits) and not {ticket.text for ticket in hits} & set(texts),
+        found="a text came through",
+    )
+    changed = [ticket.id for ticket, shown in _pairs(hits, fields) if _open(ticket.metadata) != _open(shown)]
+    yield Check(
+        what="everything else is as it was", held=len(fields) == len(hits) and not changed, found=f"changed in {changed}"
     )
 
 
@@ -98,33 +100,46 @@ def vectors_withheld(stage: Stage) -> Scene:
 
 
 def limit_clamped(stage: Stage) -> Scene:
-    """Ask for more than a reader may have at once."""
-    seen = {role: len(stage.collection(token).get(limit=_MANY)["ids"]) for role, token in _roles(stage).items()}
-    unlimited = len(stage.collection(stage.tokens.reader).get()["ids"])
+    """Ask for more than a reader may have at once, in every way that there is."""
+    reader, admin = stage.collection(stage.tokens.reader), stage.collection(stage.tokens.admin)
+    vector = embed(QUESTIONS[0])
+    came = {
+        f"get(limit={_MANY})": len(reader.get(limit=_MANY)["ids"]),
+        "get()": len(reader.get()["ids"]),
+        f"query(n_results={_MANY})": len(reader.query(query_embeddings=[vector], n_results=_MANY)["ids"][0]),
+    }
+    more = len(admin.get(limit=_MANY)["ids"])
     return Scene(
         shown=(
             drawing.pairs(
-                (f"reader asks for {_MANY} records", f"{seen['reader']} came back"),
-                ("reader asks without a limit", f"{unlimited} came back"),
-                (f"admin asks for {_MANY} records", f"{seen['admin']} came back"),
+                *((f"reader: {asked}", f"{count} records") for asked, count in came.items()),
+                (f"admin: get(limit={_MANY})", f"{more} records"),
             ),
         ),
         checks=(
-            equal(f"the reader gets {_READER_LIMIT} records at most", _READER_LIMIT, seen["reader"]),
-            equal("asking without a limit gives no more", _READER_LIMIT, unlimited),
-            equal("the admin gets what was asked for", _MANY, seen["admin"]),
+            equal(f"the reader gets {_READER_LIMIT} records, however asked", {_READER_LIMIT}, set(came.values())),
+            equal("the admin gets what was asked for", _MANY, more),
         ),
     )
 
 
 def question() -> dict[str, Any]:
-    """Return the question as clients put it."""
-    return {"query_embeddings": [embed(QUESTION)], "n_results": _HITS, "include": ["documents", "metadatas", "distances"]}
+    """Return the questions as clients put them, in one request."""
+    return {
+        "query_embeddings": [embed(one) for one in QUESTIONS],
+        "n_results": _HITS,
+        "include": ["documents", "metadatas", "distances"],
+    }
 
 
-def _roles(stage: Stage) -> dict[str, str]:
-    return {"reader": stage.tokens.reader, "admin": stage.tokens.admin}
+def _flat(columns: list[list[Any]]) -> list[Any]:
+    return [value for column in columns for value in column]
 
 
-def _without_personal(metadata: dict[str, Any]) -> dict[str, Any]:
+def _pairs(hits: list[Ticket], fields: list[Any]) -> Iterator[tuple[Ticket, dict[str, Any]]]:
+    return ((ticket, shown or {}) for ticket, shown in zip(hits, fields, strict=False))
+
+
+def _open(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that nobody asked to mask."""
     return {name: value for name, value in metadata.items() if name not in PERSONAL}

@@ -55,6 +55,9 @@ def backstage(policy: Path, tell: Callable[[str], None]) -> Iterator[Stage]:
         root = Path(tempfile.mkdtemp(prefix="vecgate-demo-"))
         stack.callback(shutil.rmtree, root, ignore_errors=True)
         stack.callback(tell, "Stopping …")
+        # Clients and exporters would otherwise ask a proxy of the environment for loopback.
+        for name in ("no_proxy", "NO_PROXY"):
+            os.environ[name] = ",".join(filter(None, (os.environ.get(name), _LOOPBACK)))
         tell("Starting the collector …")
         collector = stack.enter_context(collecting())
         tell("Starting the database (Chroma) …")

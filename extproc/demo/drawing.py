@@ -19,8 +19,7 @@ from extproc.demo.scene import Check, Scene
 from extproc.demo.stage import Refusal
 from extproc.demo.tickets import Ticket
 
-_SHOWN_FIELDS: Final = ("subject", "product", "created", "name", "email", "phone", "card", "api_key")
-_SHOWN_HITS: Final = 2
+_SHOWN_FIELDS: Final = ("id", "subject", "product", "created", "name", "email", "phone", "card", "api_key", "document")
 _TEXT_LINES: Final = 5
 _TEXT_WIDTH: Final = 150
 _SHORT_ID: Final = 8
@@ -36,34 +35,31 @@ def ticket(one: Ticket) -> RenderableType:
     return Panel(Group(_text(one.text, lines=8), Text(), table), title=f"{one.id}, one of the tickets", box=box.ROUNDED)
 
 
-def question(text: str) -> RenderableType:
+def questions(texts: Sequence[str]) -> RenderableType:
     """Draw what is asked."""
-    return Text.assemble(("Question: ", "dim"), (text, "bold"))
+    return Group(*(Text.assemble(("Question: ", "dim"), (text, "bold")) for text in texts))
 
 
 def side_by_side(reader: dict[str, Any], admin: dict[str, Any]) -> RenderableType:
-    """Draw the first records of two answers to one query, field by field."""
+    """Draw the first record for each question as two people got it, field by field."""
     table = Table(box=box.ROUNDED, expand=True, show_lines=False)
     table.add_column("", style="dim", no_wrap=True)
     table.add_column("what the reader sees", ratio=1)
     table.add_column("what the admin sees", ratio=1)
-    for index, name in enumerate(admin["ids"][0][:_SHOWN_HITS]):
+    for query in range(len(admin["ids"])):
+        left, right = (_record(answer, query) for answer in (reader, admin))
         table.add_section()
-        table.add_row("id", name, name)
-        left, right = (_record(answer, index) for answer in (reader, admin))
-        for field in (*_SHOWN_FIELDS, "document"):
+        for field in _SHOWN_FIELDS:
             if field in right:
                 table.add_row(field, *_compared(left.get(field, "(absent)"), right[field]))
     return table
 
 
-def _record(answer: dict[str, Any], index: int) -> dict[str, Any]:
-    """Return one record of a query's answer as fields; fewer where the answer has fewer."""
-    records, texts = answer["metadatas"][0], answer["documents"][0]
-    fields = dict(records[index] or {}) if index < len(records) else {}
-    if index < len(texts):
-        fields["document"] = texts[index]
-    return fields
+def _record(answer: dict[str, Any], query: int) -> dict[str, Any]:
+    """Return the first record that answers a question, as fields; fewer where the answer has fewer."""
+    columns = {name: answer[name][query] for name in ("ids", "metadatas", "documents")}
+    fields = dict(columns["metadatas"][0] or {}) if columns["metadatas"] else {}
+    return fields | {name: columns[column][0] for name, column in (("id", "ids"), ("document", "documents")) if columns[column]}
 
 
 def _compared(left: Any, right: Any) -> tuple[RenderableType, RenderableType]:

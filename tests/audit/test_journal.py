@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -102,18 +103,26 @@ def test_a_crash_before_the_leaves_were_written_completes_them(
         shutil.rmtree(copy)
 
 
-def test_a_record_that_survived_a_torn_one_is_not_brought_to_life(crashed: tuple[Path, list[bytes], int, int]) -> None:
-    """Of a batch whose first record is torn the second is dropped, even where its bytes would line up again."""
-    directory, lines, begin, _ = crashed
-    segment = seal(directory)
-    segment.write_bytes(segment.read_bytes()[:begin] + b"\0" + segment.read_bytes()[begin + 1 :])
-    log(directory).write_bytes(b"".join(line + b"\n" for line in lines[:3]))
-    journal = opened(directory)
-    after = write(journal, range(3, 4))
+def test_a_record_that_survived_a_torn_one_is_not_brought_to_life(tmp_path: Path) -> None:
+    """Of a batch whose first record is torn the second is dropped for good, even where its bytes would line up again."""
+    old, torn, stale, new = (
+        Record(index=index, leaf=b'{"index":%d,"text":"%b"}' % (index, text), private=b"p" * 2 * SMALL)
+        for index, text in ((0, b"old"), (1, b"torn"), (2, b"bad!"), (1, b"new!"))
+    )
+    journal = opened(tmp_path, segment_bytes=64 * SMALL)
+    journal.append([old], [])
+    begin = journal._end
+    journal.append([torn, stale], [])
+    journal.abandon()
+    segment = seal(tmp_path).read_bytes()
+    seal(tmp_path).write_bytes(segment[:begin] + b"\0" + segment[begin + 1 :])
+    log(tmp_path).write_bytes(old.leaf + b"\n")
+    journal = opened(tmp_path, segment_bytes=64 * SMALL)
+    journal.append([new], [])
     journal.abandon()
 
-    assert [*lines[:3], *after] == [whole.leaf for whole in segments.scan(seal(directory).read_bytes(), 0)]
     assert journal.recovered.torn > 0
+    assert [old.leaf, new.leaf] == [whole.leaf for whole in segments.scan(seal(tmp_path).read_bytes(), 0)]
 
 
 def test_leaves_whose_records_are_lost_keep_their_indexes(crashed: tuple[Path, list[bytes], int, int]) -> None:
@@ -224,11 +233,12 @@ def test_entries_out_of_order_are_never_written(tmp_path: Path) -> None:
     assert log(tmp_path).read_bytes() == b""
 
 
-def test_a_deleted_log_is_noticed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("which", [log, seal])
+def test_a_deleted_file_is_noticed(tmp_path: Path, which: Callable[[Path], Path]) -> None:
     """Writing into a file that has no name any more is no evidence."""
     journal = opened(tmp_path)
     write(journal, range(1))
-    shutil.rmtree(tmp_path)
+    which(tmp_path).unlink()
 
     with pytest.raises(FileNotFoundError):
         write(journal, range(1, 2))

@@ -65,7 +65,11 @@ def exchange_of(gateway: Gateway) -> str:
 def spans_of(receiver: Receiver, exchange: str) -> list[Any]:
     """Return the spans of one exchange, waiting for their export."""
     for _ in range(200):
-        found = [span for span in receiver.of_service("vecgate") if attributes(span.attributes).get("vecgate.exchange.id") == exchange]
+        found = [
+            span
+            for span in receiver.of_service("vecgate")
+            if attributes(span.attributes).get("vecgate.exchange.id") == exchange
+        ]
         if found:
             return found
         time.sleep(0.05)

@@ -94,7 +94,7 @@ def test_the_starter_policy_masks_what_this_shelf_holds(gateway: Gateway) -> Non
 # --- policy ---
 
 UNDEFINED = 'package vecgate.authz\n\ndecision := {"allow": true} if input.operation.action == "never"\n'
-RAISING = 'package vecgate.authz\n\ndecision := {"allow": 1 / (count(input.principal.roles) - 1) == 1}\n'
+RAISING = 'package vecgate.authz\n\ndecision := {"allow": allowed} if some allowed in [true, false]\n'
 INVALID = 'package vecgate.authz\n\ndecision := {"allow": "yes", "secret": input.principal.subject}\n'
 
 
@@ -102,7 +102,7 @@ INVALID = 'package vecgate.authz\n\ndecision := {"allow": "yes", "secret": input
     ("source", "codes"),
     [
         (UNDEFINED, {"policy_undefined"}),
-        (RAISING, {"policy_error", "policy_undefined"}),
+        (RAISING, {"policy_error", "policy_ambiguous"}),
         (INVALID, {"decision_invalid"}),
     ],
     ids=["undefined", "raises", "invalid"],
