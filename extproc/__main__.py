@@ -24,11 +24,10 @@ from extproc.errors import Error
 app = typer.Typer(
     name="vecgate",
     help="A data-path security gateway for vector databases.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-config_app = typer.Typer(help="The configuration file itself.", no_args_is_help=True)
+config_app = typer.Typer(help="The configuration file itself.")
 app.add_typer(config_app, name="config")
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
@@ -160,8 +159,17 @@ def schema() -> None:
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line. Bad use is one line on standard error and exit status 2."""
+    try:
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        said = getattr(error, "format_message", error.__str__)().partition("\n")[0].rstrip(".")
+        print(f"vecgate: {said}. Try: {context.command_path if context else 'vecgate'} --help", file=sys.stderr)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
 
 
 if __name__ == "__main__":

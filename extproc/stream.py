@@ -57,8 +57,9 @@ class Stream:
         self.state = State.NOTHING
 
     def receive(self, event: Event) -> Whole | None:
-        """Take the next event; return what is whole now. Raises `StreamError` out of order, and over the limit
-        `TooLarge` for a request, `UpstreamError` for a response.
+        """Take the next event; return what is whole now.
+
+        Raises `StreamError` out of order; over the limit `TooLarge` for a request and `UpstreamError` for a response.
         """
         ends = event.end_of_stream if isinstance(event, Head) else True
         following = _LAW.get((self.state, type(event), event.side, ends))

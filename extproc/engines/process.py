@@ -5,10 +5,12 @@ A process that was killed or died is started again by the next question, from th
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
 import weakref
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -19,6 +21,10 @@ from extproc.errors import ConfigError, EngineError
 
 _START_DEADLINE: Final = 30.0
 """Seconds to start and compile; a big policy on a busy machine takes one or two."""
+
+
+_PACKAGES: Final = str(Path(__file__).resolve().parents[2])
+_INHERITED: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TZDIR")
 
 
 class Process:
@@ -33,10 +39,17 @@ class Process:
         """Start the process and compile the policy in it. Raises `ConfigError`."""
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-m", "extproc.engines.evaluator", str(theirs.fileno())]
+            command = [sys.executable, "-P", "-m", "extproc.engines.evaluator", str(theirs.fileno())]
+            # Nothing of the environment that may hold a secret, and no module from the directory that we happen to be in.
+            environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, (_PACKAGES, environment.get("PYTHONPATH"))))
             # A session of its own: Ctrl-C in a terminal reaches only us, and we end it in good order.
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, start_new_session=True
+                command,
+                env=environment,
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
             )
         self._running = (ours, child)
         self._end = weakref.finalize(self, _end, ours, child)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ def broken(tmp_path: Path, changes: list[tuple[str, str]]) -> Path:
     return policy
 
 
+def commands() -> list[str]:
+    """Return the command lines of all processes."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(path.read_bytes().decode("utf-8", "replace"))
+    return found
+
+
 def test_every_step_holds_with_the_starter_policy() -> None:
     """The demo exits with 0, every step held, and nothing that it started is left."""
     status, said, steps = told(STARTER_POLICY)
@@ -59,20 +69,17 @@ def test_every_step_holds_with_the_starter_policy() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        pytest.param([("fields: [document, email, name]", "fields: [document, email]")], {SEARCH, FILTER}, id="a mask is gone"),
         pytest.param(
             [("fields: [api_key], with: drop", "fields: [apikey], with: drop")], {SEARCH, FILTER}, id="a mask is misspelt"
         ),
         pytest.param(
-            [("permissions: [connect, read]}", "permissions: [connect, read, write]}")], {DELETE}, id="a role is wider"
-        ),
-        pytest.param(
             [
+                ("reader: {permissions: [connect, read]}", "reader: {permissions: [connect, read, write]}"),
                 ("type: vectors, return: false", "type: vectors, return: true"),
                 ("type: limit, max: 50", "type: limit, max: 120"),
             ],
-            {VECTORS, LIMIT},
-            id="vectors and more records",
+            {VECTORS, LIMIT, DELETE},
+            id="a role is wider, and so are vectors and limit",
         ),
     ],
 )
@@ -118,5 +125,4 @@ def test_demo_stays_up_until_it_is_interrupted(tmp_path: Path) -> None:
 
     assert status == 0
     assert not Path(found[1]).exists()
-    running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    assert not [command for command in running if found[1].encode() in command]
+    assert [command for command in commands() if found[1] in command] == []

@@ -85,10 +85,22 @@ def equal(opa_value: Any, our_result: list[Any]) -> bool:
     return our_result == UNDEFINED if opa_value is None else our_result[0] == "value" and same(opa_value, our_result[1])
 
 
+def as_it_says(kind: str, opa_value: Any, our_result: list[Any]) -> bool:
+    """Whether a case of `kind` ended so. Values are wrapped in a list, so that null is told from undefined."""
+    match kind:
+        case "equal":
+            return equal(opa_value, our_result)
+        case "close":
+            return not equal(opa_value, our_result) and math.isclose(opa_value[0], our_result[1][0], rel_tol=1e-15)
+        case "refused":
+            return our_result == FAILED
+        case _:
+            return False
+
+
 def test_every_case_ends_as_it_says(opa: str, tmp_path: Path) -> None:
     """Each case is equal to OPA's, or close, or refused, just as the file says."""
     cases = [(name, kind, text) for name, kinds in CASES["builtins"].items() for kind, texts in kinds.items() for text in texts]
-    # Each value is wrapped, so that null is told from undefined.
     text = module("".join(f"r{index} := [x] if {{ x := {case[2]} }}\n" for index, case in enumerate(cases)))
     values = theirs(opa, tmp_path, text, "data.p")
     entrypoints = tuple(f"p/r{index}" for index in range(len(cases)))
@@ -96,14 +108,7 @@ def test_every_case_ends_as_it_says(opa: str, tmp_path: Path) -> None:
     wrong = []
     for index, (case, result) in enumerate(zip(cases, outcome["results"], strict=True)):
         value = values.get(f"r{index}")
-        right = {
-            "equal": lambda value=value, result=result: equal(value, result),
-            "close": lambda value=value, result=result: (
-                not equal(value, result) and math.isclose(value[0], result[1][0], rel_tol=1e-15)
-            ),
-            "refused": lambda result=result: result == FAILED,
-        }[case[1]]
-        if not right():
+        if not as_it_says(case[1], value, result):
             wrong.append((*case, value, result))
 
     assert wrong == []

@@ -16,8 +16,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 class Receiver:
     """Collects what is exported to `endpoint`; use it as a context manager.
 
-    `spans` holds (resource attributes, span) in the order of arrival, `raw` the bytes of every export. With `refuse`, every export is answered with that gRPC
-    status name instead and nothing is kept.
+    `spans` holds (resource attributes, span) in the order of arrival, `raw` the bytes of every export. With
+    `refuse`, every export is answered with that gRPC status name instead and nothing is kept.
     """
 
     def __init__(self, *, refuse: str | None = None) -> None:

@@ -1,0 +1,218 @@
+"""Rego in a process of its own: every way in which it may fail is a denial, and none stalls the others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from extproc.decision import Decision, Input, LimitObligation
+from extproc.engines.embedded import EmbeddedEngine
+from extproc.errors import ConfigError, EngineError
+
+Asked = Callable[..., Input]
+
+SLOW = """
+decision := {"allow": true} if input.operation.collection != "slow"
+
+decision := {"allow": true} if {
+	input.operation.collection == "slow"
+	xs := [x | some x in data.xs]
+	count([1 | some a in xs; some b in xs; some c in xs; a == b; b == c]) > 0
+}
+"""
+
+
+def policy(folder: Path, rules: str) -> Path:
+    """Write a policy with `rules`."""
+    (folder / "p.rego").write_text(f"package p\n\nimport rego.v1\n\n{rules}", encoding="utf-8")
+    (folder / "data.json").write_text(json.dumps({"xs": list(range(2000))}), encoding="utf-8")
+    return folder
+
+
+@asynccontextmanager
+async def engine(folder: Path, rules: str, deadline: float = 60.0) -> AsyncIterator[EmbeddedEngine]:
+    """Run an engine on `rules`."""
+    loaded = EmbeddedEngine.load(policy(folder, rules), "p/decision", deadline)
+    try:
+        yield loaded
+    finally:
+        await loaded.close()
+
+
+def process_id(loaded: EmbeddedEngine) -> int:
+    """Return the id of the engine's process."""
+    running = loaded._process._running
+    assert running is not None
+    return running[1].pid
+
+
+async def test_a_decision_comes_back(tmp_path: Path, asked: Asked) -> None:
+    """The policy sees the input, and its decision comes back whole."""
+    rules = 'decision := {"allow": true, "obligations": [{"type": "limit", "max": count(input.principal.roles)}]}\n'
+    async with engine(tmp_path, rules) as loaded:
+        assert Decision(allow=True, obligations=(LimitObligation(max=2),)) == await loaded.decide(asked(roles=("a", "b")))
+
+
+async def test_numbers_and_strings_are_exact(tmp_path: Path, asked: Asked) -> None:
+    """Nanoseconds since 1970 and odd strings reach the policy, and come back, as they are."""
+    rules = """
+decision := {"allow": true, "obligations": [{"type": "stamp", "fields": {
+	"time": input.context.time_ns,
+	"later": input.context.time_ns + 1,
+	"agent": input.context.user_agent,
+}}]}
+"""
+    agent = 'a"b\\c\n\té😀\x00'
+    async with engine(tmp_path, rules) as loaded:
+        decision = await loaded.decide(asked(user_agent=agent, time_ns=1_800_000_000_123_456_789))
+
+    fields = decision.obligations[0].fields  # type: ignore[union-attr]
+    assert fields == {"time": 1_800_000_000_123_456_789, "later": 1_800_000_000_123_456_790, "agent": agent}
+
+
+@pytest.mark.parametrize(
+    ("rules", "code"),
+    [
+        ("decision := {} if false\n", "policy_undefined"),
+        ("decision := true\n", "decision_invalid"),
+        ('decision := {"allow": "yes"}\n', "decision_invalid"),
+        ('decision := {"allow": true, "obligations": [{"type": "encrypt"}]}\n', "decision_invalid"),
+        ('decision := {"allow": input.operation.limit > 3}\n', "policy_error"),
+        (
+            'decision := {"allow": not_late}\ndefault not_late := true\nnot_late := false if input.operation.limit > 3\n',
+            "policy_error",
+        ),
+        ('decision := {"allow": true} if not startswith(input.principal.roles, "x")\n', "policy_error"),
+        ('decision := {"allow": true}\ndecision := {"allow": false} if input.operation.action == "search"\n', "policy_error"),
+        ('decision := {"allow": x} if some x in [true, false]\n', "policy_error"),
+    ],
+)
+async def test_anything_but_one_decision_is_an_error(tmp_path: Path, asked: Asked, rules: str, code: str) -> None:
+    """Undefined, failing, ambiguous and malformed decisions are errors with codes of their own."""
+    async with engine(tmp_path, rules) as loaded:
+        with pytest.raises(EngineError) as failed:
+            await loaded.decide(asked(limit=None))
+
+    assert code == failed.value.code
+
+
+@pytest.mark.parametrize("claims", [{"a": chr(0xF0022)}, {"a": "\ud800"}, {"a": object()}])
+async def test_what_cannot_be_represented_is_an_error(tmp_path: Path, asked: Asked, claims: dict[str, object]) -> None:
+    """An input that the policy would see otherwise than it is, is not decided."""
+    async with engine(tmp_path, 'decision := {"allow": true}\n') as loaded:
+        with pytest.raises(EngineError) as failed:
+            await loaded.decide(asked(claims=claims))
+
+    assert failed.value.code == "policy_input_invalid"
+
+
+async def test_a_late_policy_is_denied_and_the_next_is_decided(tmp_path: Path, asked: Asked) -> None:
+    """A policy that does not end is late; its process is replaced, and other questions are decided again."""
+    async with engine(tmp_path, SLOW) as loaded:
+        assert (await loaded.decide(asked())).allow
+        first = process_id(loaded)
+        loaded._deadline = 0.2
+        with pytest.raises(EngineError) as failed:
+            await loaded.decide(asked(collection="slow"))
+        loaded._deadline = 60.0
+        assert (await loaded.decide(asked())).allow
+
+    assert failed.value.code == "policy_late"
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+
+
+async def test_a_late_policy_does_not_stall_the_event_loop(tmp_path: Path, asked: Asked) -> None:
+    """While a policy runs on, everything else goes on; whoever waits behind it is late too."""
+    async with engine(tmp_path, SLOW, deadline=1.0) as loaded:
+        waiting = [asyncio.create_task(loaded.decide(asked(collection="slow"))) for _ in range(3)]
+        ticks = 0
+        while not all(task.done() for task in waiting):
+            await asyncio.sleep(0.01)
+            ticks += 1
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert [getattr(result, "code", None) for result in results] == ["policy_late"] * 3
+    assert ticks > 5
+
+
+async def test_a_process_that_dies_is_an_error_and_is_replaced(tmp_path: Path, asked: Asked) -> None:
+    """A crash of the library denies one request, not the service."""
+    async with engine(tmp_path, 'decision := {"allow": true}\n') as loaded:
+        os.kill(process_id(loaded), signal.SIGKILL)
+        with pytest.raises(EngineError) as failed:
+            await loaded.decide(asked())
+        assert (await loaded.decide(asked())).allow
+
+    assert failed.value.code == "policy_unavailable"
+
+
+async def test_a_changed_directory_does_not_change_a_loaded_policy(tmp_path: Path, asked: Asked) -> None:
+    """A process that is replaced runs the policy of the revision it says, whatever has become of the files."""
+    async with engine(tmp_path, 'decision := {"allow": false}\n') as loaded:
+        policy(tmp_path, 'decision := {"allow": true}\n')
+        os.kill(process_id(loaded), signal.SIGKILL)
+        with pytest.raises(EngineError):
+            await loaded.decide(asked())
+
+        assert not (await loaded.decide(asked())).allow
+
+
+async def test_attack_secrets_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that evaluates policies has none of the secrets that the service was given in its environment."""
+    monkeypatch.setenv("KB_KEY", "s3cret")
+    async with engine(tmp_path, 'decision := {"allow": true}\n') as loaded:
+        environment = Path(f"/proc/{process_id(loaded)}/environ").read_bytes()
+
+    assert b"PYTHONPATH=" in environment
+    assert b"s3cret" not in environment
+
+
+async def test_a_closed_engine_decides_nothing(tmp_path: Path, asked: Asked) -> None:
+    """After `close` there is no process, no thread and no decision."""
+    async with engine(tmp_path, 'decision := {"allow": true}\n') as loaded:
+        await loaded.decide(asked())
+        pid = process_id(loaded)
+
+    with pytest.raises(EngineError):
+        await loaded.decide(asked())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert all(thread.name != "vecgate-policy" or not thread.is_alive() for thread in [loaded._thread] if thread)
+    assert threading.current_thread().is_alive()
+
+
+def test_an_engine_that_is_dropped_ends_its_process(tmp_path: Path) -> None:
+    """Whoever loads a policy only to see whether it loads leaves no process behind."""
+    loaded = EmbeddedEngine.load(policy(tmp_path, 'decision := {"allow": true}\n'), "p/decision", 1.0)
+    pid = process_id(loaded)
+    del loaded
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ("decision := {\n", "p.rego:"),
+        ("other := 1\n", "has no rule data.p.decision"),
+        ('decision := {"allow": http.send({"method": "get", "url": "http://127.0.0.1"}).status_code == 200}\n', "http.send"),
+        ('decision := {"allow": not denid}\n', "p.rego:5:"),
+    ],
+)
+def test_a_policy_that_does_not_load(tmp_path: Path, rules: str, message: str) -> None:
+    """The error is one line with the place."""
+    with pytest.raises(ConfigError) as refused:
+        EmbeddedEngine.load(policy(tmp_path, rules), "p/decision", 1.0)
+
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
