@@ -1,10 +1,14 @@
 # The verbs of this project. `make demo` and `make test` do all their own set-up on a fresh machine: they need Python 3.11 or
 # newer, Go (to build OPA, the policy tool) and a network that reaches the package registries.
 
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
 PYTHON ?= python3
 GO ?= go
 DEMO_ARGS ?=
 TEST_ARGS ?=
+BENCH_ARGS ?=
 OPA_VERSION := 1.22.2
 
 VENV := .venv
@@ -30,10 +34,11 @@ check: venv opa ## lint, types, import contracts, policy tools
 	$(BIN)/lint-imports
 	$(OPA) fmt --fail --list rego
 	$(OPA) check --strict --schema rego/schemas rego
-	$(OPA) test --coverage --threshold 100 --schema rego/schemas rego
+	$(OPA) test --bundle --coverage --threshold 100 --schema rego/schemas rego
 
-bench: venv ## measure against the shared no-op stream, on this machine, in one run
-	@echo "not available yet: the numbers come with the benchmark of the whole first engine" >&2; exit 1
+bench: venv ## measure against the shared no-op stream, in one run; needs wrk
+	@command -v wrk >/dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
+	PYTHONPATH=tests $(BIN)/python tests/measure.py $(BENCH_ARGS)
 
 fmt: venv opa ## format code and policies
 	$(BIN)/ruff format
@@ -45,7 +50,8 @@ venv: $(VENV)/.made ## build .venv, with the program in .venv/bin/vecgate
 $(VENV)/.made: requirements.lock pyproject.toml
 	@echo "== building $(VENV): about 130 packages, a minute or two"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r requirements.lock \
+	  | sed -u -n 's/^Collecting \([^ ]*\).*/   \1/p; s/^Installing collected packages.*/   installing/p'
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet --editable .
 	@touch $@
 
@@ -62,6 +68,9 @@ lock: venv ## resolve the dependencies again
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_31 --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --generate-hashes --quiet --custom-compile-command "make lock" \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_31 --output-file deploy/requirements.lock
+
+schemas: venv ## write the policy's JSON Schemas from the types
+	$(BIN)/python -m extproc.engines.schemas rego/schemas
 
 wire: venv ## compile the .proto files
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. extproc/wire/ext_proc.proto extproc/wire/access_log.proto

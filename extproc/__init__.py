@@ -15,13 +15,4 @@ way, from the top of this list to its foot (``import-linter`` keeps it):
 ARCHITECTURE.md follows one request through these files.
 """
 
-# The Rego library comes first, before anything of protobuf, gRPC or numpy: each brings C++ of its own, and loaded after them it
-# crashes where it saves or loads a compiled policy (its own `std::filesystem` meets theirs). `engines.program` refuses to work
-# in a process in which the order was another.
-import sys
-
-LOADED_FIRST = not {"google._upb._message", "grpc._cython.cygrpc", "numpy"} & sys.modules.keys() or "regopy" in sys.modules
-
-import regopy  # noqa: E402, F401
-
 __version__ = "0.1.0"

@@ -125,7 +125,7 @@ class Reader:
 
     def _default(self, member: Field[Any], hint: Any, where: str) -> Any:
         kind, _ = unwrap(hint)
-        if member.default_factory is not MISSING and is_dataclass(kind):
+        if member.default_factory is not MISSING and isinstance(kind, type) and is_dataclass(kind):
             return self._mapping(yaml.MappingNode(_TAG + "map", []), kind, where)
         match member.default:
             case Path() as path:
@@ -194,7 +194,7 @@ class Reader:
         return tuple(found)
 
     def _file(self, node: yaml.Node, where: str) -> Path:
-        text = self._scalar(node, str, where)
+        text: str = self._scalar(node, str, where)
         if not text or "\0" in text:
             raise self.error(where, "must be the path of a file or directory")
         return self._base / text

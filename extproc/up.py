@@ -66,7 +66,9 @@ def plan(config: Config, path: Path) -> Plan:
     write_private(document, bootstrap.text(config, credential_headers()).encode(), replace=True)
     # -P: a file of the current directory must not stand in for a module.
     serve = (sys.executable, "-P", "-m", "extproc", "serve", "-c", str(path), "--worker")
-    envoy = (str(bootstrap.envoy_program()), "-c", str(document), "--disable-hot-restart", "--log-level", "warning")
+    # As many threads as workers: a worker is the slower half of the pair, and more threads would only wait for it.
+    threads = ("--concurrency", str(config.workers))
+    envoy = (str(bootstrap.envoy_program()), "-c", str(document), *threads, "--disable-hot-restart", "--log-level", "warning")
     return Plan(
         workers=tuple(Part(name=f"worker-{index}", command=(*serve, str(index))) for index in range(config.workers)),
         envoy=Part(name="envoy", command=envoy),

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-import extproc  # noqa: F401 - before anything that loads gRPC: see its own comment
 from support.database import chroma_server
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -54,6 +54,11 @@ def process_id(loaded: EmbeddedEngine) -> int:
     return running[1].pid
 
 
+def process_file(loaded: EmbeddedEngine, name: str) -> bytes:
+    """Return a file of /proc about the engine's process."""
+    return Path(f"/proc/{process_id(loaded)}/{name}").read_bytes()
+
+
 async def test_a_decision_comes_back(tmp_path: Path, asked: Asked) -> None:
     """The policy sees the input, and its decision comes back whole."""
     rules = 'decision := {"allow": true, "obligations": [{"type": "limit", "max": count(input.principal.roles)}]}\n'
@@ -166,11 +171,29 @@ async def test_a_changed_directory_does_not_change_a_loaded_policy(tmp_path: Pat
         assert not (await loaded.decide(asked())).allow
 
 
+async def test_attack_a_policy_that_takes_all_memory(tmp_path: Path, asked: Asked) -> None:
+    """A policy that takes more and more memory is ended long before the machine has none left; others are decided again."""
+    rules = """
+decision := {"allow": true} if input.operation.collection != "huge"
+
+decision := {"allow": true} if {
+	input.operation.collection == "huge"
+	count([[a, b, "a string of some length", data.xs] | some a in data.xs; some b in data.xs]) > 0
+}
+"""
+    async with engine(tmp_path, rules, deadline=120.0) as loaded:
+        with pytest.raises(EngineError) as failed:
+            await loaded.decide(asked(collection="huge"))
+        assert (await loaded.decide(asked())).allow
+
+    assert failed.value.code == "policy_unavailable"
+
+
 async def test_attack_secrets_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process that evaluates policies has none of the secrets that the service was given in its environment."""
     monkeypatch.setenv("KB_KEY", "s3cret")
     async with engine(tmp_path, 'decision := {"allow": true}\n') as loaded:
-        environment = Path(f"/proc/{process_id(loaded)}/environ").read_bytes()
+        environment = process_file(loaded, "environ")
 
     assert b"PYTHONPATH=" in environment
     assert b"s3cret" not in environment
