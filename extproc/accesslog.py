@@ -7,13 +7,12 @@ no header of the request is in it, and none is kept.
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import grpc
 
-from extproc.audit.entry import Entry, Private
+from extproc.audit.entry import ENVOY_DETAILS, Entry, Private
 from extproc.audit.witness import Log
 from extproc.wire import access_log_pb2 as wire
 
@@ -21,7 +20,6 @@ SERVICE: Final = "envoy.service.accesslog.v3.AccessLogService"
 LOG_PREFIX: Final = "vecgate/"
 """Our Envoy's log names are this and the database's name."""
 
-_DETAILS: Final = re.compile(r"[A-Za-z0-9_.:{}\- ]{1,96}")
 _NANOSECONDS: Final = 1_000_000_000
 
 
@@ -58,7 +56,7 @@ class AccessLog:
             reasons=("protocol_refused",),
             status=line.response.response_code.value or None,
             end="denied",
-            detail={"envoy": details} if _DETAILS.fullmatch(details) else {},
+            detail={"envoy": details} if ENVOY_DETAILS.fullmatch(details) else {},
             private=Private(source=common.downstream_remote_address.socket_address.address),
         )
 

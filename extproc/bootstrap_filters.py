@@ -45,33 +45,18 @@ from envoy_data_plane.google.protobuf import Empty
 
 from extproc.bootstrap_clusters import WORKERS
 from extproc.config_types import Database, Identity, Issuer, Limits
+from extproc.identity import SKEW
 
 METADATA_NAMESPACE: Final = "envoy.filters.http.jwt_authn"
 """Where Envoy's jwt_authn writes; fixed by Envoy."""
 FAILURE_KEY: Final = "failure_"
 """The metadata key, before the issuer's number, of a token that did not hold; with one key for all, the last one wins."""
 
-_SKEW: Final = 30
-"""Seconds by which clocks may differ; the same as in `identity`."""
 _KEYS_TIMEOUT: Final = timedelta(seconds=5)
 _KEYS_KEPT: Final = timedelta(minutes=5)
 
-_REQUEST_ATTRIBUTES: Final = (
-    "source.address",
-    "request.id",
-    "request.protocol",
-    "request.path",
-    "request.method",
-    "request.host",
-    "request.useragent",
-)
-_RESPONSE_ATTRIBUTES: Final = (
-    *_REQUEST_ATTRIBUTES,
-    "upstream.address",
-    "response.code",
-    "response.code_details",
-    "response.flags",
-)
+_REQUEST_ATTRIBUTES: Final = ("source.address",)
+_RESPONSE_ATTRIBUTES: Final = (*_REQUEST_ATTRIBUTES, "response.code_details")
 """The request's too: a stream that begins at the response has had no request event."""
 
 Headers = Sequence[tuple[str, str]]
@@ -128,7 +113,7 @@ def _provider(issuer: Issuer, index: int, key: str, headers: Headers) -> JwtProv
         audiences=list(issuer.audiences),
         # A token without an expiry is refused by `identity`, which can say why; Envoy would call it a bad signature.
         require_expiration=False,
-        clock_skew_seconds=_SKEW,
+        clock_skew_seconds=SKEW,
         remote_jwks=remote,
         local_jwks=local,
         # ext_proc itself takes the token off; `forward: false` would leave one that does not hold in place.
@@ -151,17 +136,19 @@ def _ext_proc(database: Database, identity: Identity, limits: Limits) -> Externa
         processing_mode=ProcessingMode(
             request_header_mode=ProcessingModeHeaderSendMode.SEND,
             request_body_mode=ProcessingModeBodySendMode.BUFFERED,
-            request_trailer_mode=ProcessingModeHeaderSendMode.SKIP,
+            # Trailers are sent so that they can be refused: a request of a head and trailers has no body message, and Envoy
+            # would let it pass on what was said to its head alone.
+            request_trailer_mode=ProcessingModeHeaderSendMode.SEND,
             response_header_mode=ProcessingModeHeaderSendMode.SEND,
             response_body_mode=ProcessingModeBodySendMode.BUFFERED,
-            response_trailer_mode=ProcessingModeHeaderSendMode.SKIP,
+            response_trailer_mode=ProcessingModeHeaderSendMode.SEND,
         ),
         metadata_options=MetadataOptions(forwarding_namespaces=namespaces),
         request_attributes=list(_REQUEST_ATTRIBUTES),
         response_attributes=list(_RESPONSE_ATTRIBUTES),
-        # Path and method are the adapter's to write, and Envoy's own fields are taken off; host and scheme stay, and what
+        # The path is the adapter's to write, and Envoy's own fields are taken off; host and scheme stay, and what
         # is not allowed is an error, never silently left undone.
         mutation_rules=HeaderMutationRules(
-            allow_envoy=True, allow_expression=RegexMatcher(regex=":path|:method"), disallow_is_error=True
+            allow_envoy=True, allow_expression=RegexMatcher(regex=":path"), disallow_is_error=True
         ),
     )

@@ -21,9 +21,7 @@ _EXPECTED_MODE: Final = wire.BodySendMode.BUFFERED
 
 
 def decode(message: wire.ProcessingRequest) -> Event:
-    """Return the event that `message` stands for. Raises `StreamError` for a kind or a mode that is not ours."""
-    if message.HasField("protocol_config"):
-        _check_modes(message.protocol_config)
+    """Return the event that `message` stands for. Raises `StreamError` for a kind that is not ours."""
     match message.WhichOneof("request"):
         case "request_headers":
             return _head(message, message.request_headers, Side.REQUEST)
@@ -41,8 +39,9 @@ def decode(message: wire.ProcessingRequest) -> Event:
             raise StreamError("a message of no known kind")
 
 
-def _check_modes(config: wire.ProtocolConfiguration) -> None:
-    """Refuse to work under an Envoy configuration in which bodies would come in pieces, or not at all."""
+def require_buffering(first: wire.ProcessingRequest) -> None:
+    """Raise `StreamError` where the first message does not promise both bodies, whole: they might come in pieces, or never."""
+    config = first.protocol_config
     if config.request_body_mode != _EXPECTED_MODE or config.response_body_mode != _EXPECTED_MODE:
         raise StreamError("Envoy does not buffer both bodies: this is not the configuration that `vecgate envoy` prints")
 

@@ -22,7 +22,7 @@ class Error(Exception):
 
 
 class Unauthenticated(Error):
-    """Nobody we know: no credential, or one that does not hold. `code` says which of the `LOGIN_REASONS`."""
+    """Nobody we know: no credential, or one that does not hold. `code` is one of the reasons in `identity`."""
 
     default_code = "token_missing"
     status = 401

@@ -27,6 +27,9 @@ _FORWARDED: Final = frozenset(
 )
 """What a database needs of a request; `accept-encoding` is not among it, so that answers come readable."""
 
+NOWHERE: Final = b"/vecgate-undecided"
+"""A path that no database has."""
+
 _UNTRUE_AFTER_REWRITE: Final = (
     "etag",
     "content-md5",
@@ -41,11 +44,18 @@ Credential = tuple[str, bytes]
 """The header in which the database expects its key, and the whole value."""
 
 
+def undecided(head: Head) -> Replace:
+    """Return the changes to a head whose body is still to come, before anything is decided.
+
+    Should the rest of the exchange never be asked about, whatever the cause, the database gets a request that means nothing
+    to it and shows nothing of the client.
+    """
+    return Replace(set_fields=((":path", NOWHERE),), remove_fields=_held_back(head, _FORWARDED))
+
+
 def towards_database(head: Head, outgoing: Outgoing, credential: Credential | None) -> Replace:
     """Return the changes that turn the client's request into the canonical one with the gateway's credential."""
-    set_fields: list[tuple[str, bytes]] = []
-    if outgoing.target.encode("latin-1") not in values(head.fields, ":path"):
-        set_fields.append((":path", outgoing.target.encode("latin-1")))
+    set_fields: list[tuple[str, bytes]] = [(":path", outgoing.target.encode("latin-1"))]
     if outgoing.body is not None and values(head.fields, "content-length"):
         set_fields.append(("content-length", str(len(outgoing.body)).encode()))
     if credential is not None:
@@ -53,9 +63,13 @@ def towards_database(head: Head, outgoing: Outgoing, credential: Credential | No
     kept = _FORWARDED if credential is None else _FORWARDED | {credential[0]}
     return Replace(
         set_fields=tuple(set_fields),
-        remove_fields=tuple(sorted({name for name, _ in head.fields if not name.startswith(":") and name not in kept})),
+        remove_fields=_held_back(head, kept),
         body=outgoing.body,
     )
+
+
+def _held_back(head: Head, kept: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted({name for name, _ in head.fields if not name.startswith(":") and name not in kept}))
 
 
 def towards_client(head: Head, body: bytes) -> Replace:

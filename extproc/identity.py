@@ -199,4 +199,6 @@ def _unverified(token: str) -> dict[str, str]:
         return {}
     if not isinstance(claims, dict):
         return {}
-    return {name: _text(claims.get(name))[:_LONGEST_CLAIM] for name in ("iss", "sub") if _text(claims.get(name))}
+    found = {name: _text(claims.get(name))[:_LONGEST_CLAIM] for name in ("iss", "sub")}
+    # A lone surrogate, which JSON can spell, has no place in UTF-8: it must not keep the attempt off the record.
+    return {name: value.encode("utf-8", "replace").decode() for name, value in found.items() if value}

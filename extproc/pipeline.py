@@ -9,16 +9,18 @@ adapter's to say; what is written down the witness's. This module knows no proto
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from extproc import forwarding
 from extproc.audit.account import Account, Delivered
-from extproc.audit.entry import End, Recording
+from extproc.audit.entry import ENVOY_DETAILS, End, Recording
 from extproc.audit.witness import Witness
 from extproc.decision import Decision, Engine, Input, Level, combine
 from extproc.errors import (
     AuditError,
+    ConfigError,
     CredentialError,
     Denied,
     Error,
@@ -37,9 +39,14 @@ from extproc.operation import Context, Operation, Principal
 from extproc.protocols.adapter import Adapter, Denial, Outgoing, Reading
 from extproc.upstream import Upstream
 
+_log = logging.getLogger(__name__)
+
+_FIRST_SUCCESS = 200
+_FIRST_REDIRECT = 300
 _FIRST_ERROR = 400
 _LONGEST_USER_AGENT = 256
 _MOST_QUESTION_ROUNDS = 3
+_LARGE_BODY = 128 << 10
 _BY_ENVOY = {413: "request_too_large", 503: "database_unreachable", 504: "database_late"}
 """Our reasons for the answers that Envoy makes by itself in the course of an exchange."""
 
@@ -70,7 +77,6 @@ class Exchange:
     def __init__(self, guard: Guard, *, exchange: str, traceparent: str | None) -> None:
         self._guard = guard
         self._account = Account(exchange=exchange, started=guard.clock(), traceparent=traceparent)
-        self._principal: Principal | None = None
         self._reading: Reading | None = None
         self._masks: tuple[Mask, ...] = ()
         self._method = ""
@@ -86,6 +92,9 @@ class Exchange:
                     return await self._asked(whole)
                 case Response():
                     return await self._answered(whole)
+        except ConfigError as error:
+            _log.error("what the configuration names is missing: %s", error)
+            return await self.refuse(CredentialError("a secret that the gateway needs is missing"))
         except Error as error:
             return await self.refuse(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must end in a denial and nothing of it may show
@@ -100,11 +109,11 @@ class Exchange:
             self._over = True
             return health
         self._identify(head)
-        return Continue()
+        return forwarding.undecided(head)
 
     async def _asked(self, request: Request) -> Reply:
         """Take a whole request through all five steps."""
-        if self._principal is None:
+        if self._account.principal is None:
             early = await self._opened(request.head)
             if isinstance(early, Immediate):
                 return early
@@ -115,29 +124,31 @@ class Exchange:
         outgoing = self._guard.adapter.write(reading)
         credential = self._credential()
         await self._record_intent(outgoing)
-        if reading.stale:
+        if reading.renames:
             self._guard.upstream.forget()
         self._reading, self._method = reading, request.method
         return forwarding.towards_database(request.head, outgoing, credential)
 
     def _identify(self, head: Head) -> Principal:
-        if self._principal is None:
-            account, guard = self._account, self._guard
-            account.source = head.attributes.get("source.address", "").rpartition(":")[0].strip("[]")
+        account, guard = self._account, self._guard
+        if account.principal is None:
+            account.source = _source(head)
             account.user_agent = b" ".join(values(head.fields, "user-agent")).decode("latin-1")[:_LONGEST_USER_AGENT]
-            account.claimed = {}
             try:
-                self._principal = guard.identifier.identify(head, account.started // 1_000_000_000)
+                account.principal = guard.identifier.identify(head, account.started // 1_000_000_000)
             except Unauthenticated:
                 account.claimed = guard.identifier.claimed(head)
                 raise
-            account.principal = self._principal
-        return self._principal
+        return account.principal
 
     async def _recognise(self, request: Request) -> Reading:
         """Ask the adapter what this is, and the database what only it knows, until no question is left."""
         guard = self._guard
-        reading = guard.adapter.read(request, guard.database)
+        if len(request.body) > _LARGE_BODY:
+            # Others are served meanwhile: a large body takes long enough to be noticed by everybody.
+            reading = await asyncio.to_thread(guard.adapter.read, request, guard.database)
+        else:
+            reading = guard.adapter.read(request, guard.database)
         for _ in range(_MOST_QUESTION_ROUNDS):
             if not reading.questions:
                 break
@@ -207,10 +218,11 @@ class Exchange:
 
     async def _answered(self, response: Response) -> Reply:
         """Take a whole response to the client: masked, and on record first."""
-        guard, reading = self._guard, self._reading
-        if reading is not None and reading.stale:
-            guard.upstream.forget()
+        guard, reading, account = self._guard, self._reading, self._account
+        self._forget_names()
         if _made_by_envoy(response):
+            account.source = account.source or _source(response.head)
+            account.detail = _details(response.head)
             raise _by_envoy(response, asked=reading is not None)
         if reading is None:
             raise UpstreamError("an answer to a request that was never decided", code="answer_unasked")
@@ -219,6 +231,8 @@ class Exchange:
             native = guard.adapter.read_error(response)
             await self._conclude("failed", native.status)
             return native
+        if not _FIRST_SUCCESS <= response.status < _FIRST_REDIRECT:
+            raise UpstreamError("the database's answer is neither a success nor an error", code="answer_unrecognised")
         reply = self._deliver(reading, response)
         await self._conclude("delivered", response.status)
         return reply
@@ -255,14 +269,32 @@ class Exchange:
         try:
             await self._guard.witness.refusal(self._account, error)
         except AuditError as unwritten:
-            error = unwritten
+            _log.error("a refusal is not on record: %s", unwritten)
+            error = AuditError("the audit log cannot be written, so nothing is let through")
         return self._guard.adapter.denial(Denial(error=error, exchange=self._account.exchange))
+
+    def _forget_names(self) -> None:
+        """Make every worker ask again for names that a rename of this exchange may have changed."""
+        if self._reading is not None and self._reading.renames:
+            self._guard.upstream.forget()
 
     async def ended(self) -> None:
         """Note an exchange that Envoy let go of before anything was released."""
+        self._forget_names()
         if not self._over and self._account.principal is not None:
             self._over = True
             await self._guard.witness.outcome(self._account, end="aborted", status=None)
+
+
+def _source(head: Head) -> str:
+    """Return the client's IP address without its port, as Envoy saw it."""
+    return head.attributes.get("source.address", "").rpartition(":")[0].strip("[]")
+
+
+def _details(head: Head) -> dict[str, str]:
+    """Return Envoy's own word for why it answered by itself, where it is a plain one."""
+    details = head.attributes.get("response.code_details", "")
+    return {"envoy": details} if ENVOY_DETAILS.fullmatch(details) else {}
 
 
 def _made_by_envoy(response: Response) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import stat
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,9 +18,10 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from extproc import accesslog, codec
-from extproc.errors import ConfigError, Error, StreamError, TooLarge, UpstreamError
+from extproc.errors import ConfigError, Error, Malformed, StreamError, TooLarge, UpstreamError
 from extproc.events import Continue, Event, Head, Reply, Side, values
 from extproc.pipeline import Exchange, Guard
+from extproc.private import private_directory
 from extproc.stream import Stream
 from extproc.wire import ext_proc_pb2 as wire
 
@@ -32,7 +32,6 @@ DATABASE_METADATA: Final = "vecgate-database"
 _MESSAGE_OVERHEAD: Final = 1 << 20
 """Bytes that a message may have beside the body: heads, attributes, claims."""
 
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _log = logging.getLogger(__name__)
 
 
@@ -67,11 +66,11 @@ class Servicer:
             async for message in messages:
                 event = codec.decode(message)
                 if exchange is None:
+                    codec.require_buffering(message)
                     exchange = self._begin(event, context)
                 yield codec.encode(event, await _reply(stream, exchange, event))
-        except StreamError as error:
-            await context.abort(grpc.StatusCode.INTERNAL, str(error))
         except Error as error:
+            _log.error("a stream was aborted: %s", error.code)
             await context.abort(grpc.StatusCode.INTERNAL, error.code)
         finally:
             if exchange is not None:
@@ -95,7 +94,7 @@ class Servicer:
 async def _reply(stream: Stream, exchange: Exchange, event: Event) -> Reply:
     try:
         whole = stream.receive(event)
-    except (TooLarge, UpstreamError) as error:
+    except (Malformed, TooLarge, UpstreamError) as error:
         return await exchange.refuse(error)
     return Continue() if whole is None else await exchange.handle(whole)
 
@@ -148,7 +147,9 @@ class Server:
 
     async def start(self) -> None:
         """Listen. Raises `ConfigError` where the socket's directory is open to others, or the socket cannot be made."""
-        prepare_socket(self._socket)
+        private_directory(self._socket.parent)
+        if self._socket.is_socket():
+            self._socket.unlink()
         try:
             self._server.add_insecure_port(f"unix:{self._socket}")
         except RuntimeError as error:
@@ -161,16 +162,3 @@ class Server:
         """Say that no more is taken, let what is under way end within `grace` seconds, and stop; the rest is aborted."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace)
-
-
-def prepare_socket(socket: Path) -> None:
-    """Make way for a private socket: its directory is made 0700 where absent, and refused where others may enter it."""
-    socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    mode = socket.parent.stat().st_mode
-    if mode & _OTHERS:
-        raise ConfigError(
-            f"{socket.parent}: mode {stat.S_IMODE(mode):04o} lets others in, and whoever reaches the socket could forge "
-            f"identities; run: chmod 700 {socket.parent}"
-        )
-    if socket.is_socket():
-        socket.unlink()

@@ -7,6 +7,7 @@ Events go in one by one; what comes out is an `Opening` (the request's head, its
   * a response may come although the request's body never did, or without any request: Envoy then made it itself
     (a local reply: too large, no route, a filter before us);
   * in BUFFERED mode one body message is the whole body, whatever its end-of-stream flag says (it is false before trailers);
+  * trailers have no place: a request that has some is refused;
   * nothing comes after a response is whole.
 
 Any other order is a `StreamError`, after which the stream takes nothing more. Bodies over the limit are refused even if Envoy
@@ -18,8 +19,8 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from extproc.errors import StreamError, TooLarge, UpstreamError
-from extproc.events import Body, Event, Head, Opening, Request, Response, Side, Whole, values
+from extproc.errors import Malformed, StreamError, TooLarge, UpstreamError
+from extproc.events import Body, Event, Head, Opening, Request, Response, Side, Trailers, Whole, values
 
 
 class State(Enum):
@@ -48,6 +49,9 @@ _LAW: Final = {
 }
 
 
+_REQUEST_TRAILERS: Final = Trailers(side=Side.REQUEST)
+
+
 class Stream:
     """The state of one ext_proc stream. `max_body` is the largest body, in bytes, that either side may have."""
 
@@ -59,12 +63,15 @@ class Stream:
     def receive(self, event: Event) -> Whole | None:
         """Take the next event; return what is whole now.
 
-        Raises `StreamError` out of order; over the limit `TooLarge` for a request and `UpstreamError` for a response.
+        Raises `StreamError` out of order, `Malformed` for a request's trailers; over the limit `TooLarge` for a request and
+        `UpstreamError` for a response.
         """
         ends = event.end_of_stream if isinstance(event, Head) else True
         following = _LAW.get((self.state, type(event), event.side, ends))
         if following is None:
             before, self.state = self.state, State.FAILED
+            if event == _REQUEST_TRAILERS and before in {State.REQUEST_HEAD, State.REQUEST}:
+                raise Malformed("a request with trailers is not taken", code="trailers_unsupported")
             raise StreamError(f"{event.side.value} {type(event).__name__.lower()} after {before.name.lower()}")
         self.state = following
         match event:

@@ -181,6 +181,15 @@ def test_an_unverified_token_yields_only_issuer_and_subject_cut_short() -> None:
     assert identifier().claimed(sent) == {"iss": ISSUER, "sub": "x" * 256}
 
 
+def test_a_lone_surrogate_in_a_forged_token_does_not_keep_it_off_the_record() -> None:
+    """JSON can spell half a character; what is kept of a claim can always be written down."""
+    payload = base64.urlsafe_b64encode(b'{"sub":"\\ud800x"}').rstrip(b"=")
+
+    claimed = identifier().claimed(head({}, ("x-chroma-token", b"e30." + payload + b".sig")))
+
+    assert claimed["sub"].encode().endswith(b"x")
+
+
 @given(st.binary(max_size=60))
 def test_claimed_never_fails_on_garbage(token: bytes) -> None:
     """Whatever a credential holds, reading what it claims gives a dictionary and no error."""

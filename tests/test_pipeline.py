@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -100,7 +101,10 @@ async def test_a_caller_is_refused_before_the_body_is_read() -> None:
     known = request(f"{RECORDS}/get", {}).head
 
     assert reason(await at.exchange().handle(Opening(head=stranger))) == (401, "token_missing")
-    assert await at.exchange().handle(Opening(head=known)) == Continue()
+    opened = await at.exchange().handle(Opening(head=known))
+    assert isinstance(opened, Replace)
+    assert opened.set_fields == ((":path", b"/vecgate-undecided"),)
+    assert "x-chroma-token" in opened.remove_fields
 
 
 async def test_a_health_probe_is_answered_here_without_a_trace_of_the_database() -> None:
@@ -343,6 +347,109 @@ async def test_the_configured_level_says_whether_the_request_is_kept(level: Leve
     await ask(at)
 
     assert (at.log.entries[0].recording is not None) == (level is Level.REQUEST)
+
+
+@pytest.mark.parametrize("status", [302, 304, 101])
+async def test_an_answer_that_is_neither_success_nor_error_is_refused(status: int) -> None:
+    """A redirect of the database's would lead the client away, past the gateway."""
+    at = bench(FixedEngine(ALLOW))
+    exchange = at.exchange()
+    await exchange.handle(request(COLLECTIONS, method="GET"))
+
+    assert reason(await exchange.handle(response(b"<a>", status))) == (502, "answer_unrecognised")
+
+
+async def test_an_exchange_that_ends_before_a_decision_is_no_allowed_one() -> None:
+    """A client that leaves in the middle of its body was never decided, and the record does not say that it was."""
+    at = bench(FixedEngine(ALLOW))
+    exchange = at.exchange()
+    await exchange.handle(Opening(head=request(f"{RECORDS}/get", {}).head))
+    await exchange.ended()
+
+    assert [(entry.kind, entry.end, entry.decision) for entry in at.log.entries] == [("outcome", "aborted", None)]
+
+
+async def test_a_rename_whose_client_leaves_is_forgotten_all_the_same() -> None:
+    """The database may have renamed although nobody waited for its answer."""
+    at = bench(FixedEngine(ALLOW))
+    exchange = at.exchange()
+    await exchange.handle(request(RECORDS, {"new_name": "renamed"}, method="PUT"))
+    before = at.collections.forgotten
+    await exchange.ended()
+
+    assert at.collections.forgotten == before + 1
+
+
+async def test_a_missing_secret_behind_a_question_names_no_file() -> None:
+    """Where the gateway's secrets lie is nothing that a caller learns."""
+    at = bench(FixedEngine(ALLOW))
+    at.collections.answer = SecretMissing("/etc/vecgate/secrets/kb.key")
+
+    reply = await ask(at)
+
+    assert reason(reply) == (500, "credential_unavailable")
+    assert isinstance(reply, Immediate)
+    assert b"kb.key" not in reply.body
+
+
+async def test_a_log_that_refuses_tells_callers_nothing_of_its_place() -> None:
+    """The reason of a failed write is for the operator."""
+    at = bench(FixedEngine(ALLOW))
+    at.log.broken = True
+
+    reply = await ask(at)
+
+    assert isinstance(reply, Immediate)
+    assert b"the disk is full" not in reply.body
+
+
+async def test_an_answer_of_envoys_own_says_from_where_it_was_asked() -> None:
+    """A request that Envoy refused leaves its source and Envoy's own word for it."""
+    at = bench(FixedEngine(ALLOW))
+    local = response(b"", 400)
+    told = {"response.code_details": "path_normalization_failed", "source.address": "10.9.8.7:1"}
+    local = replace(local, head=replace(local.head, attributes=told))
+
+    await at.exchange().handle(local)
+
+    assert at.log.entries[-1].private.source == "10.9.8.7"
+    assert at.log.entries[-1].detail == {"envoy": "path_normalization_failed"}
+
+
+LONG_FILTER = {"$or": [{"n": number} for number in range(300)]}
+HOSTILE: dict[str, tuple[str, Any, str]] = {
+    "a filter of too many comparisons": ("get", {"where": LONG_FILTER}, "filter_malformed"),
+    "a filter longer than anyone writes": ("get", {"where": {"a": "x" * 300_000}}, "request_malformed"),
+    "more query vectors than a decision can bound": (
+        "query",
+        {"query_embeddings": [[1]] * 1001},
+        "request_malformed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(HOSTILE))
+async def test_a_request_made_to_cost_is_refused_before_anything_is_decided(name: str) -> None:
+    """What would keep the policy or the event loop busy for everybody gets a plain refusal."""
+    action, body, code = HOSTILE[name]
+    engine = FixedEngine(ALLOW)
+
+    reply = await ask(bench(engine), request(f"{RECORDS}/{action}", body))
+
+    assert reason(reply) == (400, code)
+    assert engine.seen == []
+
+
+@pytest.mark.parametrize("name", ["x" * 513, "grace.hopper@navy.test", "a b c", "ab"])
+async def test_a_name_that_chroma_would_not_take_reaches_no_evidence(name: str) -> None:
+    """Names stand in the log for ever, so only what can be a collection's name may pass for one."""
+    at = bench(FixedEngine(ALLOW))
+
+    created = await ask(at, request(COLLECTIONS, {"name": name}))
+    named = await ask(at, request(f"{COLLECTIONS}/{quote(name)}", method="GET"))
+
+    assert {reason(created)[0], reason(named)[0]} == {400}
+    assert name not in str([entry.facts for entry in at.log.entries])
 
 
 async def test_a_head_only_request_is_known_and_decided_at_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.errors import StreamError, TooLarge, UpstreamError
+from extproc.errors import Malformed, StreamError, TooLarge, UpstreamError
 from extproc.events import Body, Event, Head, Opening, Request, Response, Side, Trailers, Whole
 from extproc.stream import State, Stream
 
@@ -69,7 +69,7 @@ def test_every_sequence_of_up_to_five_events_is_lawful_or_refused() -> None:
             stream, seen = Stream(max_body=LIMIT), list[Whole | None]()
             try:
                 seen.extend(map(stream.receive, events))
-            except StreamError:
+            except (StreamError, Malformed):
                 assert stream.state is State.FAILED
                 with pytest.raises(StreamError):
                     stream.receive(events[0])
@@ -81,6 +81,18 @@ def test_every_sequence_of_up_to_five_events_is_lawful_or_refused() -> None:
             assert Request not in kinds[kinds.index(Response) :] if Response in kinds else True
 
     assert lawful == 15
+
+
+@pytest.mark.parametrize("before", [EVENTS[:1], (EVENTS[1],), (EVENTS[0], EVENTS[2])])
+def test_a_request_with_trailers_is_refused_wherever_they_come(before: tuple[Event, ...]) -> None:
+    """Trailers end a request without a body message: it would pass on what was said to its head alone."""
+    stream = Stream(max_body=LIMIT)
+    for event in before:
+        stream.receive(event)
+
+    with pytest.raises(Malformed) as caught:
+        stream.receive(Trailers(side=Side.REQUEST))
+    assert caught.value.code == "trailers_unsupported"
 
 
 @given(size=st.integers(0, 2 * LIMIT), side=st.sampled_from(Side))

@@ -6,6 +6,7 @@ The pipeline writes into it, `witness` makes entries and spans of it. It holds n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from extproc.audit.entry import Fact, Recording
 from extproc.decision import Decision, Input, Level, obligations_summary
@@ -41,6 +42,14 @@ class Account:
     level: Level = Level.METADATA
     recording: Recording | None = None
     delivered: dict[int, Delivered] = field(default_factory=dict)
+    detail: dict[str, str] = field(default_factory=dict)
+
+    def decision(self, error: Error | None) -> Literal["allow", "deny"] | None:
+        """Return what became of the exchange as a whole; None where it ended before anything was decided."""
+        if refused(error):
+            return "deny"
+        decided = len(self.decisions) == len(self.operations) > 0 and all(each.allow for each in self.decisions)
+        return "allow" if decided else None
 
     def facts(self, error: Error | None) -> tuple[Fact, ...]:
         """Return each operation as the leaf shows it; with `error`, the whole exchange was refused for it."""

@@ -8,11 +8,15 @@ leaf still verifies. Pure: the salts and the key come from the ledger.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Any, Final, Literal
 
 import msgspec
 
 from extproc.operation import Principal
+
+ENVOY_DETAILS: Final = re.compile(r"[A-Za-z0-9_.:{}\- ]{1,96}")
+"""Envoy's response code details as `Entry.detail` may hold them: its own words, never anything of a request."""
 
 Kind = Literal["intent", "outcome", "login_rejected", "start", "stop", "policy", "administration"]
 End = Literal["delivered", "denied", "failed", "aborted"]

@@ -64,10 +64,11 @@ class Witness:
             database=self._database,
             engine=self._engine,
             facts=account.facts(None),
-            decision="allow",
+            decision=account.decision(None),
             revision=account.revision,
             status=status,
             end=end,
+            detail=dict(account.detail),
             private=_private(account, full=False),
         )
         self._tell(account, entry, await self._log.append(entry))
@@ -81,12 +82,13 @@ class Witness:
             database=self._database,
             engine=self._engine,
             facts=account.facts(error),
-            decision="deny" if refused(error) else "allow",
+            decision=account.decision(error),
             reasons=(error.code,),
             revision=account.revision,
             status=error.status,
             end="denied" if refused(error) else "failed",
             asked=account.asked,
+            detail=dict(account.detail),
             private=_private(account, full=True),
         )
         self._tell(account, entry, await self._log.append(entry))

@@ -11,6 +11,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Final
 
 import msgspec
 
@@ -18,6 +19,12 @@ from extproc.decision import Decision, Input, decode
 from extproc.engines.bundle import read_bundle
 from extproc.engines.process import Process
 from extproc.errors import EngineError
+
+_LONGEST_INPUT: Final = 64 << 10
+"""Bytes of a policy input: one with a long filter takes so much memory and time that others would wait for it."""
+
+_PATIENCE: Final = 5
+"""How many deadlines a question waits for its turn and its answer together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,7 @@ class _Job:
 
 
 class EmbeddedEngine:
-    """The policy of one directory; a `decision.Engine`. `deadline` is in seconds, for one evaluation and its wait."""
+    """The policy of one directory; a `decision.Engine`. `deadline` is in seconds, for one evaluation."""
 
     def __init__(self, process: Process, *, revision: str, deadline: float) -> None:
         self._process = process
@@ -63,6 +70,8 @@ class EmbeddedEngine:
             document = self._encode(asked)
         except (TypeError, ValueError) as error:  # a lone surrogate in a claim, which JSON cannot carry
             raise EngineError("the policy input holds what the engine cannot represent", code="policy_input_invalid") from error
+        if len(document) > _LONGEST_INPUT:
+            raise EngineError("the request is too large for the policy to look at", code="policy_input_too_large")
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="vecgate-policy", daemon=True)
             self._thread.start()
@@ -70,7 +79,7 @@ class EmbeddedEngine:
         job = _Job(document, loop, loop.create_future())
         self._jobs.put(job)
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(self._deadline * _PATIENCE):
                 answer = await job.result
         except TimeoutError as error:
             raise EngineError("the policy did not decide in time", code="policy_late") from error

@@ -38,14 +38,14 @@ class Reading:
     """A request as the adapter understands it.
 
     While `questions` is not empty the operations are not settled: the answers go back through `Adapter.resolve`. `form` is the
-    adapter's own parsed request, which nobody else reads. `stale` are questions whose cached answers this request, once done,
-    makes untrue (a rename, a deletion).
+    adapter's own parsed request, which nobody else reads. `renames` says that this request, once done, makes
+    answers untrue that were given before.
     """
 
     operations: tuple[Operation, ...]
     form: object
     questions: tuple[Question, ...] = ()
-    stale: tuple[Question, ...] = ()
+    renames: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

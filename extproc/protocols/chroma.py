@@ -63,7 +63,7 @@ class Chroma:
             return Reading(operations=operations, form=form)
         question = _question(form)
         renames = form.kind == "alter" and (form.body or {}).get("new_name") is not None
-        return Reading(operations=operations, form=form, questions=(question,), stale=(question,) if renames else ())
+        return Reading(operations=operations, form=form, questions=(question,), renames=renames)
 
     def resolve(self, reading: Reading, facts: Facts) -> Reading:
         """Put the collection's name in. Raises `NotFound`, also for a collection of another tenant or database."""

@@ -34,6 +34,11 @@ _DASHED: Final = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
 _UUID: Final = re.compile(rf"(?:{_HEX}{{32}}|{_DASHED}|\{{{_DASHED}\}}|urn:uuid:{_DASHED})")
 """The spellings that Rust's `uuid` reads, which is what Chroma reads."""
 
+_COLLECTION_NAME: Final = re.compile(r"[A-Za-z0-9._-]{3,512}")
+_LONGEST_NAME: Final = 512
+_MOST_QUERIES: Final = 1000
+"""Query vectors in one request; Chroma itself names no bound."""
+
 _texts: Final = msgspec.json.Decoder(list[str])
 _optional_texts: Final = msgspec.json.Decoder(list[str | None])
 _text: Final = msgspec.json.Decoder(str)
@@ -90,7 +95,15 @@ def read(method: str, target: Target, match: Match, body: bytes) -> Form:
     if shape.names == "uuid":
         parameters["collection_id"] = _uuid(parameters["collection_id"])
     parts = tuple(parameters[part[1:-1]] if part.startswith("{") else part for part in route.parts())
+    for name, value in parameters.items():
+        if not (1 <= len(value) <= _LONGEST_NAME):
+            raise Malformed(f"the path's {name} is longer than {_LONGEST_NAME} characters")
+    if shape.names == "name":
+        _check_name(parameters["collection_id"], "the path's collection")
     found = _body(shape, body)
+    queries = strict_json.vectors(found["query_embeddings"], "query_embeddings") if found and shape.kind == "query" else 0
+    if queries > _MOST_QUERIES:
+        raise Malformed(f"'query_embeddings' holds more than {_MOST_QUERIES} vectors")
     return Form(
         kind=shape.kind,
         names=shape.names,
@@ -101,7 +114,7 @@ def read(method: str, target: Target, match: Match, body: bytes) -> Form:
         parameters=parameters,
         size=len(body),
         body=found,
-        queries=strict_json.vectors(found["query_embeddings"], "query_embeddings") if found and shape.kind == "query" else 0,
+        queries=queries,
         searches=tuple(chroma_search.check(found["searches"])) if found and shape.kind == "search" else (),
     )
 
@@ -162,9 +175,14 @@ def _boolean(raw: msgspec.Raw, name: str) -> bool:
 
 def _name(raw: msgspec.Raw, name: str) -> str:
     found = strict_json.typed(raw, _text, name)
-    if not found:
-        raise Malformed(f"'{name}' is empty")
+    _check_name(found, f"'{name}'")
     return found
+
+
+def _check_name(found: str, what: str) -> None:
+    """Hold a collection's name to Chroma's own grammar: names stand in evidence for ever, so nothing else may pass for one."""
+    if _COLLECTION_NAME.fullmatch(found) is None:
+        raise Malformed(f"{what} is not a collection's name: 3 to 512 of the characters A-Z a-z 0-9 . _ -")
 
 
 def _include(raw: msgspec.Raw, name: str) -> list[str]:
@@ -175,7 +193,7 @@ def _include(raw: msgspec.Raw, name: str) -> list[str]:
 
 
 def _read_level(raw: msgspec.Raw, name: str) -> str:
-    found = _name(raw, name)
+    found = strict_json.typed(raw, _text, name)
     if found not in _READ_LEVELS:
         raise Unrecognised(f"'{name}' is not a level that is known", code="member_unknown")
     return found

@@ -83,7 +83,9 @@ def _asked(form: Form, touched: tuple[str, ...]) -> dict[str, Any]:
             asked = {"reads": touched, **page, **_selection(body), **_included(form)}
         case "query":
             limit = _RESULTS if body.get("n_results") is None else body["n_results"]
-            asked = {"reads": touched, "limit": limit, "probe": "vector", **_selection(body), **_included(form)}
+            # Each vector is answered by up to `limit` records, so their number is part of what is asked.
+            batch = Batch(count=max(1, form.queries))
+            asked = {"reads": touched, "limit": limit, "probe": "vector", "batch": batch, **_selection(body), **_included(form)}
         case _:  # the service, a tenant or a database: nothing but its name
             pass
     return asked

@@ -18,6 +18,9 @@ from extproc.protocols.strict_json import DEEPEST, shown
 DOCUMENT: Final = "document"
 """What policies call a record's text."""
 
+_MOST_LEAVES: Final = 256
+"""Comparisons in one filter; each is evaluated by the policy."""
+
 _OWN_PREFIX: Final = "chroma:"
 _JOINS: Final[dict[str, Any]] = {"$and": "and", "$or": "or"}
 _COMPARISONS: Final[dict[str, Any]] = {
@@ -37,6 +40,8 @@ def conjoined(where: Any, where_document: Any) -> Condition | None:
     parts = [
         _condition(clause, leaf, DEEPEST) for clause, leaf in ((where, _field), (where_document, _text)) if clause is not None
     ]
+    if sum(map(_leaves, parts)) > _MOST_LEAVES:
+        raise Malformed(f"a filter has at most {_MOST_LEAVES} comparisons", code="filter_malformed")
     match parts:
         case []:
             return None
@@ -44,6 +49,10 @@ def conjoined(where: Any, where_document: Any) -> Condition | None:
             return condition
         case _:
             return CompoundCondition(operator="and", value=tuple(parts))
+
+
+def _leaves(condition: Condition) -> int:
+    return sum(map(_leaves, condition.value)) if isinstance(condition, CompoundCondition) else 1
 
 
 def field(key: str) -> str:

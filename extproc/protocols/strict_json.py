@@ -23,6 +23,9 @@ DEEPEST: Final = 100
 
 _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**63 - 1
+_LONGEST_VALUE: Final = 256 << 10
+"""Bytes of a member that is read value by value (a filter, a rank): what a client writes by hand is far shorter."""
+
 _LONGEST_SHOWN: Final = 64
 _NUMBERS: Final = b"0123456789+-.eE[], \t\r\nnul"
 _BASE64: Final = (string.ascii_letters + string.digits + '+/="[], \t\r\n').encode()
@@ -82,9 +85,12 @@ def typed(raw: msgspec.Raw, decoder: msgspec.json.Decoder[T], member: str) -> T:
 
 
 def value(raw: msgspec.Raw, member: str) -> Any:
-    """Return the value of a member of any form, every object and number in it checked."""
+    """Return the value of a member of any form, every object and number in it checked; it may not be very long."""
+    text = bytes(raw)
+    if len(text) > _LONGEST_VALUE:
+        raise Malformed(f"{shown(member)} is longer than {_LONGEST_VALUE >> 10} KiB")
     try:
-        found = _STRICT.decode(bytes(raw).decode())
+        found = _STRICT.decode(text.decode())
     except (ValueError, RecursionError):
         raise Malformed(f"{shown(member)} holds a key twice, a number out of range, or too many levels") from None
     _check_depth(found, member)

@@ -107,14 +107,14 @@ def test_answer_that_does_not_say_the_name(told: Any, adapter: Adapter, read: Ca
         adapter.resolve(read("POST", f"{records}/get", {}), {_QUESTION: told})
 
 
-def test_rename_makes_the_name_stale(adapter: Adapter, read: Callable[..., Reading], records: str) -> None:
+def test_rename_is_said_to_make_answers_untrue(adapter: Adapter, read: Callable[..., Reading], records: str) -> None:
     """A rename makes the known name untrue, also after the question was answered; other changes do not."""
     rename = read("PUT", records, {"new_name": "other"})
 
-    assert rename.stale == (_QUESTION,)
-    assert adapter.resolve(rename, {_QUESTION: _TOLD}).stale == (_QUESTION,)
-    assert read("PUT", records, {"new_name": None, "new_metadata": {"a": 1}}).stale == ()
-    assert read("POST", f"{records}/get", {}).stale == ()
+    assert rename.renames
+    assert adapter.resolve(rename, {_QUESTION: _TOLD}).renames
+    assert not read("PUT", records, {"new_name": None, "new_metadata": {"a": 1}}).renames
+    assert not read("POST", f"{records}/get", {}).renames
 
 
 @pytest.mark.parametrize("tenant", ["a%20b", "caf%C3%A9", "x%3Fy"])

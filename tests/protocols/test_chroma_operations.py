@@ -77,6 +77,7 @@ def _records(**members: Any) -> Operation:
                 "returns": Returns(payload=True, scores=True),
                 "probe": "vector",
                 "size": 64,
+                "batch": Batch(count=2),
             },
         ),
         (

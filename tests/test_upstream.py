@@ -1,0 +1,149 @@
+"""Questions to the database: bounded, kept for a short time, forgotten by every worker at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from extproc.errors import SecretMissing, UpstreamError
+from extproc.protocols.adapter import Question
+from extproc.upstream import Generation, Upstream
+
+QUESTION = Question(topic="collection", method="GET", target="/by-id/1")
+OTHER = Question(topic="collection", method="GET", target="/by-id/2")
+
+
+class Database:
+    """Answers with whatever a test sets, and counts."""
+
+    def __init__(self) -> None:
+        self.requests: list[httpx.Request] = []
+        self.answer: Callable[[], httpx.Response] = lambda: httpx.Response(200, json={"name": "kb"})
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer."""
+        self.requests.append(request)
+        return self.answer()
+
+
+class Asker:
+    """One worker's asker of a database, with a clock that a test moves."""
+
+    def __init__(self, database: Database, path: Path) -> None:
+        self.now = 0.0
+        client = httpx.AsyncClient(transport=httpx.MockTransport(database), base_url="http://database")
+        self.upstream = Upstream(
+            client=client,
+            credential=lambda: ("x-chroma-token", b"own-key"),
+            generation=Generation(path),
+            clock=lambda: self.now,
+        )
+
+
+@pytest.fixture
+def database() -> Database:
+    """Return a database."""
+    return Database()
+
+
+@pytest.fixture
+def asker(database: Database, tmp_path: Path) -> Asker:
+    """Return an asker of it."""
+    return Asker(database, tmp_path / "generation")
+
+
+async def test_a_question_is_asked_with_the_gateways_credential_and_kept_for_seconds(asker: Asker, database: Database) -> None:
+    """Equal questions share an answer until it is a few seconds old."""
+    assert await asker.upstream.ask((QUESTION,)) == {QUESTION: {"name": "kb"}}
+    await asker.upstream.ask((QUESTION,))
+    asker.now = 4.9
+    await asker.upstream.ask((QUESTION, OTHER))
+    asker.now = 5.1
+    await asker.upstream.ask((QUESTION,))
+
+    assert [request.url.path for request in database.requests] == ["/by-id/1", "/by-id/2", "/by-id/1"]
+    assert {request.headers["x-chroma-token"] for request in database.requests} == {"own-key"}
+
+
+async def test_what_one_worker_makes_untrue_every_worker_forgets(database: Database, tmp_path: Path) -> None:
+    """The workers share one small file, and each looks at it before it believes what it knows."""
+    one, two = Asker(database, tmp_path / "generation"), Asker(database, tmp_path / "generation")
+    await two.upstream.ask((QUESTION,))
+
+    one.upstream.forget()
+    await two.upstream.ask((QUESTION,))
+
+    assert len(database.requests) == 2
+
+
+async def test_an_answer_that_a_change_overtook_is_used_once(database: Database, tmp_path: Path) -> None:
+    """A change while the question was under way leaves its answer out of what is kept."""
+    one, two = Asker(database, tmp_path / "generation"), Asker(database, tmp_path / "generation")
+
+    def changing() -> httpx.Response:
+        two.upstream.forget()
+        return httpx.Response(200, json={"name": "old"})
+
+    database.answer = changing
+    await one.upstream.ask((QUESTION,))
+    await one.upstream.ask((QUESTION,))
+
+    assert len(database.requests) == 2
+
+
+async def test_no_such_thing_is_an_answer_that_is_not_kept(asker: Asker, database: Database) -> None:
+    """What does not exist yet may exist in a moment."""
+    database.answer = lambda: httpx.Response(404, json={"error": "NotFoundError"})
+    assert await asker.upstream.ask((QUESTION,)) == {QUESTION: None}
+    await asker.upstream.ask((QUESTION,))
+
+    assert len(database.requests) == 2
+
+
+def failing() -> httpx.Response:
+    """Fail as a database that is down."""
+    message = "refused"
+    raise httpx.ConnectError(message)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: httpx.Response(500, text="a stack trace with secret-value"),
+        lambda: httpx.Response(401, text="secret-value"),
+        lambda: httpx.Response(302, headers={"location": "http://169.254.169.254/"}),
+        lambda: httpx.Response(200, text="<html>secret-value"),
+        lambda: httpx.Response(200, content=b'"' + b"x" * (5 << 20) + b'"'),
+        failing,
+    ],
+    ids=["error", "unauthorized", "redirect", "not JSON", "endless", "down"],
+)
+async def test_anything_but_a_plain_answer_is_an_error_that_shows_nothing(
+    asker: Asker, database: Database, answer: Callable[[], httpx.Response]
+) -> None:
+    """Errors, redirects, garbage and floods are one reason, and none of their text is in it."""
+    database.answer = answer
+
+    with pytest.raises(UpstreamError) as caught:
+        await asker.upstream.ask((QUESTION,))
+
+    assert caught.value.code == "question_unanswered"
+    assert "secret-value" not in str(caught.value)
+    assert len(database.requests) == 1
+
+
+async def test_without_a_credential_nothing_is_asked(database: Database, tmp_path: Path) -> None:
+    """A missing credential file stops questions as it stops requests."""
+
+    def gone() -> tuple[str, bytes]:
+        raise SecretMissing("kb.key")
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(database), base_url="http://database")
+    upstream = Upstream(client=client, credential=gone, generation=Generation(tmp_path / "g"), clock=lambda: 0.0)
+
+    with pytest.raises(SecretMissing):
+        await upstream.ask((QUESTION,))
+    assert database.requests == []
