@@ -33,7 +33,7 @@ check: venv opa ## lint, types, import contracts, policy tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(OPA) fmt --fail --list rego
-	$(OPA) check --strict --schema rego/schemas rego
+	$(OPA) check --strict --bundle --schema rego/schemas rego
 	$(OPA) test --bundle --coverage --threshold 100 --schema rego/schemas rego
 
 bench: venv ## measure against the shared no-op stream, in one run; needs wrk

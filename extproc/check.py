@@ -113,6 +113,8 @@ def check(path: Path) -> list[str]:
     _check_writable(config.audit.directory)
     _check_policy(config)
     _check_envoy(config)
+    if config.audit.recording == "full":
+        warnings.append("audit.recording is `full`, which is not available yet: every request that keeps it is denied")
     return warnings
 
 

@@ -164,9 +164,8 @@ class Exchange:
         account, engine = self._account, self._guard.engine
         account.inputs = tuple(self._input(principal, operation) for operation in reading.operations)
         account.revision = engine.revision
-        decisions = await asyncio.gather(*(engine.decide(asked) for asked in account.inputs))
-        account.decisions = tuple(decisions)
-        for decision in decisions:
+        account.decisions = tuple([await engine.decide(asked) for asked in account.inputs])
+        for decision in account.decisions:
             if not decision.allow:
                 reasons = decision.reasons or ("policy_denied",)
                 raise Denied(f"the policy does not allow this: {', '.join(reasons)}", code=reasons[0])

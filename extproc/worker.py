@@ -58,6 +58,7 @@ async def serve(config: Config, index: int) -> None:
 
     name = f"worker-{index}"
     sealing_key = keys.sealing_key(config.audit.sealing_key)
+    keys.signing_key(config.audit.signing_key)  # created when absent, and looked at now: what is wrong with it shows here
     engine = DecisionCache(load_engine(config), clock=time.time)
     ledger = Ledger.open(config.audit.directory, name, sealing_key, origin=config.audit.origin)
     spans = Spans.create(

@@ -55,12 +55,16 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What one kind of request may hold: members of the body (None: no body), parameters, and how it names a collection."""
+    """What one kind of request may hold: members of the body (None: no body), parameters, and how it names a collection.
+
+    `repeated` are parameters that may only say again what the path says.
+    """
 
     kind: Kind
     members: Mapping[str, Member] | None = None
     required: frozenset[str] = frozenset()
     parameters: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)
+    repeated: frozenset[str] = frozenset()
     names: Literal["nothing", "name", "uuid"] = "nothing"
 
 
@@ -88,6 +92,8 @@ def read(method: str, target: Target, match: Match, body: bytes) -> Form:
     if shape is None:
         raise Unrecognised("this operation is known and not let through yet", code="operation_unsupported")
     for name, value in target.query:
+        if name in shape.repeated and value == match.parameters[name]:
+            continue
         accepts = shape.parameters.get(name)
         if accepts is None or not accepts(value):
             raise Unrecognised(f"the parameter {shown(name)} is not known here, or its value", code="parameter_unknown")
@@ -271,7 +277,7 @@ SHAPES: Final[Mapping[tuple[str, str], Shape]] = {
     ("GET", "/api/v2/auth/identity"): _SERVICE,
     ("GET", "/api/v2/tenants/{tenant_name}"): Shape(kind="tenant"),
     ("GET", "/api/v2/tenants/{tenant}/databases"): Shape(kind="databases", parameters=_PAGE),
-    ("GET", _DATABASE): Shape(kind="tenant"),
+    ("GET", _DATABASE): Shape(kind="tenant", repeated=frozenset({"tenant"})),  # the asynchronous client sends it twice
     ("GET", f"{_DATABASE}/collections_count"): Shape(kind="tenant"),
     ("GET", _COLLECTIONS): Shape(kind="list", parameters=_PAGE),
     ("POST", _COLLECTIONS): Shape(

@@ -23,7 +23,7 @@ from extproc.errors import Unrecognised
 _SEGMENT: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,=:@{}-]|%[0-9A-Fa-f]{2})+")
 _PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 """A path in which nothing needs a second look: unreserved characters, and no segment that begins with a dot."""
-_PARAMETER: Final = re.compile(r"([a-z_]+)=([A-Za-z0-9_]+)")
+_PARAMETER: Final = re.compile(r"([a-z_]+)=([A-Za-z0-9_.~-]+)")
 _FORBIDDEN: Final = frozenset("/\\%;")
 _DOTS: Final = frozenset({".", ".."})
 _WILD: Final = re.compile(r"\{\*.*\}")

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from support.docs import ROOT
 from support.gateway import ALLOW_ALL, Gateway, configuration, running
@@ -32,8 +33,6 @@ def test_a_gateway_that_serves_is_healthy(open_gateway: Gateway) -> None:
 
 def test_a_gateway_that_does_not_run_is_unhealthy(tmp_path: Path) -> None:
     """Nobody answers on the admin socket."""
-    import yaml  # noqa: PLC0415
-
     config = tmp_path / "vecgate.yaml"
     config.write_text(yaml.safe_dump(configuration(tmp_path, TestIssuer(), 1, "http://127.0.0.1:1", ALLOW_ALL)))
 

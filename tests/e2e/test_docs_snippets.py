@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from chromadb.errors import ChromaError
 
-from support.docs import ROOT, blocks, commands
+from support.docs import ROOT, Block, blocks, commands
 from support.gateway import STARTER, Gateway
 from support.ports import free_port
 
@@ -100,9 +100,9 @@ def tickets(starter_gateway: Gateway) -> Gateway:
 
 
 @pytest.mark.parametrize("block", blocks("python", CHROMA), ids=str)
-def test_the_clients_of_the_chroma_guide_read_masked_records(block: object, tickets: Gateway, tmp_path: Path) -> None:
+def test_the_clients_of_the_chroma_guide_read_masked_records(block: Block, tickets: Gateway, tmp_path: Path) -> None:
     """The synchronous and the asynchronous client get the record, and not what is masked in it."""
-    text = getattr(block, "text", "").replace("8100", str(tickets.port))
+    text = block.text.replace("8100", str(tickets.port))
 
     printed = python(text, tmp_path, TOKEN=tickets.issuer.token("reader"))
 
