@@ -153,9 +153,9 @@ def token(  # noqa: PLR0917 - the command line names each
 @config_app.command()
 def schema() -> None:
     """Print the JSON Schema of the configuration file."""
-    from extproc import config_schema
+    from extproc.config.schema import schema as described
 
-    print(json.dumps(config_schema.schema(), indent=2))
+    print(json.dumps(described(), indent=2))
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from extproc.config_types import Config, Issuer
+from extproc.config.types import Config, Issuer
 from extproc.errors import ConfigError
 from extproc.private import write_private
 

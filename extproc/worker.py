@@ -23,8 +23,8 @@ from extproc.audit.ledger import Ledger
 from extproc.audit.spans import Spans
 from extproc.audit.witness import Witness
 from extproc.config import socket_paths
-from extproc.config_types import Config, Database
-from extproc.config_types import Issuer as ConfiguredIssuer
+from extproc.config.types import Config, Database
+from extproc.config.types import Issuer as ConfiguredIssuer
 from extproc.decision import Engine, Level
 from extproc.engines.cache import DecisionCache
 from extproc.engines.embedded import EmbeddedEngine

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.config import admin_path, buffer_bytes, database, load, socket_paths
-from extproc.config_forms import DURATION, SIZE, Address, Form, Url
-from extproc.config_schema import schema
-from extproc.config_types import Config
-from extproc.config_yaml import note, unwrap
+from extproc.config.forms import DURATION, SIZE, Address, Form, Url
+from extproc.config.reader import note, unwrap
+from extproc.config.schema import schema
+from extproc.config.types import Config
 from extproc.errors import ConfigError
 from extproc.secret import SecretEnv, SecretFile
 

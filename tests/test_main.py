@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from extproc.config_schema import schema
+from extproc.config.schema import schema
 from support.envoy import write_config
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.check.policy_words import policy_words
 from extproc.errors import ConfigError
-from extproc.policy_words import policy_words
 
 
 def words(directory: Path, source: str, name: str = "rules.rego") -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from joserfc.jwk import KeySet
 
 from extproc import token
 from extproc.config import load
-from extproc.config_types import Issuer, Jwks
+from extproc.config.types import Issuer, Jwks
 from extproc.errors import ConfigError
 
 DEMO = Issuer(issuer="https://demo.test", jwks=Jwks(), audiences=("vecgate", "other"), demo=True, groups="org.groups")

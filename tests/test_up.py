@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from extproc.child import Child, Part
 from extproc.config import load
-from extproc.config_forms import Address
+from extproc.config.forms import Address
 from extproc.errors import ConfigError
 from extproc.up import Plan, plan, supervise
+from extproc.up.child import Child, Part
 from support.ports import free_port
 
 WORKER = """
@@ -192,7 +192,7 @@ async def test_children_do_not_outlive_a_parent_that_is_killed(tmp_path: Path) -
     """When the supervisor itself is killed, the kernel tells the children."""
     what = stage(tmp_path)
     script = (
-        "import asyncio, sys\nfrom extproc.child import Child, Part\n"
+        "import asyncio, sys\nfrom extproc.up.child import Child, Part\n"
         "async def main():\n"
         f"    Child(Part(name='w', command={what.workers[0].command!r})).start()\n    await asyncio.sleep(600)\n"
         "asyncio.run(main())"

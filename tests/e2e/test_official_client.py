@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import chromadb
 import pytest
 from chromadb.api import ClientAPI
+from chromadb.api.async_fastapi import AsyncFastAPI
 from chromadb.errors import ChromaError
 
 from support.gateway import Gateway, chroma_client
@@ -95,5 +97,35 @@ def test_the_unchanged_client_gets_the_same_results_as_direct(open_gateway: Gate
     """Under an allow-all policy every call gives through the gateway exactly what it gives without it."""
     direct = scenario(chroma_client(chroma), "same-story")
     guarded = scenario(open_gateway.chroma("anyone"), "same-story")
+
+    assert guarded == direct
+
+
+async def asynchronous_scenario(port: int, name: str, headers: dict[str, str]) -> list[Any]:
+    """Do with the asynchronous client what a service does; return each result."""
+    client = await chromadb.AsyncHttpClient(host="127.0.0.1", port=port, headers=headers)
+    seen: list[Any] = []
+    collection = await client.create_collection(name, metadata={"topic": "async"}, embedding_function=None)
+    await collection.add(
+        ids=["a", "b"], embeddings=[vector(1), vector(2)], documents=["one", "two"], metadatas=[{"n": 1}, {"n": 2}]
+    )
+    seen.append(await collection.count())
+    seen.append(plain(await collection.get(include=["documents", "metadatas", "embeddings"])))
+    seen.append(plain(await collection.query(query_embeddings=[vector(1)], n_results=1)))
+    await collection.update(ids=["a"], embeddings=[vector(3)], documents=["changed"], metadatas=[{"n": 3}])
+    await collection.delete(where={"n": 2})
+    seen.append(plain(await collection.get()))
+    seen.append(name in [each.name for each in await client.list_collections()])
+    await client.delete_collection(name)
+    # Asynchronous clients of one event loop share their connections, and with them the headers of the first.
+    await AsyncFastAPI._clients.popitem()[1].aclose()
+    return seen
+
+
+async def test_the_unchanged_asynchronous_client_gets_the_same_results_as_direct(open_gateway: Gateway, chroma: int) -> None:
+    """The asynchronous client shows its token as a plain header, and every call gives what it gives directly."""
+    direct = await asynchronous_scenario(chroma, "async-story", {})
+    token = {"x-chroma-token": open_gateway.issuer.token("anyone")}
+    guarded = await asynchronous_scenario(open_gateway.port, "async-story", token)
 
     assert guarded == direct

@@ -9,9 +9,9 @@ from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from extproc.config_forms import DURATION, ENVIRONMENT, Form
-from extproc.config_types import Config, Kept, Range
-from extproc.config_yaml import note, required, unwrap
+from extproc.config.forms import DURATION, ENVIRONMENT, Form
+from extproc.config.reader import note, required, unwrap
+from extproc.config.types import Config, Kept, Range
 from extproc.secret import SecretFile
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from extproc.config_types import Config, Database, Issuer, ListenerTls
-from extproc.config_yaml import Reader
+from extproc.config.reader import Reader
+from extproc.config.types import Config, Database, Issuer, ListenerTls
 from extproc.errors import ConfigError
 
 BUILT_ENGINES: Final = ("chroma",)

@@ -48,10 +48,10 @@ from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections.
 from envoy_data_plane.envoy.type.v3 import Percent
 from envoy_data_plane.google.protobuf import Any as Packed
 
-from extproc import bootstrap_clusters as clusters
-from extproc.bootstrap_filters import METADATA_NAMESPACE, Headers, http_filters, keys_cluster, workers_service
+from extproc.bootstrap import clusters
+from extproc.bootstrap.filters import METADATA_NAMESPACE, Headers, http_filters, keys_cluster, workers_service
 from extproc.config import admin_path, buffer_bytes, socket_paths
-from extproc.config_types import Config, Database
+from extproc.config.types import Config, Database
 from extproc.errors import ConfigError
 
 ROUTE_TIMEOUT: Final = timedelta(seconds=120)

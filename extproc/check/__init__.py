@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Final, get_args
 
 from extproc import bootstrap
+from extproc.check.policy_words import Kind, Word, policy_words
 from extproc.config import load
-from extproc.config_types import Config, Database, EngineName, Issuer
+from extproc.config.types import Config, Database, EngineName, Issuer
 from extproc.decision import STRENGTH
 from extproc.engines.embedded import EmbeddedEngine
 from extproc.errors import ConfigError, Error
-from extproc.policy_words import Kind, Word, policy_words
 from extproc.private import open_to_others, private_directory, write_private
 from extproc.protocols import credential_headers
 from extproc.secret import SecretFile, SecretSource

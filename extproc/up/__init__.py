@@ -19,13 +19,13 @@ from typing import Any, Final
 import httpx
 
 from extproc import bootstrap
-from extproc.child import Child, Part
 from extproc.config import admin_path, load, socket_paths
-from extproc.config_forms import Address
-from extproc.config_types import Config
+from extproc.config.forms import Address
+from extproc.config.types import Config
 from extproc.errors import ConfigError
 from extproc.private import private_directory, write_private
 from extproc.protocols import credential_headers
+from extproc.up.child import Child, Part
 
 _START_TIMEOUT: Final = 60.0
 """Seconds until every part must answer for the first time."""

@@ -16,8 +16,8 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 
 import yaml
 
-from extproc.config_forms import ENVIRONMENT, Form
-from extproc.config_types import Kept, Range
+from extproc.config.forms import ENVIRONMENT, Form
+from extproc.config.types import Kept, Range
 from extproc.errors import ConfigError
 from extproc.secret import SecretEnv, SecretFile, SecretSource
 

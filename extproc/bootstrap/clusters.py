@@ -52,8 +52,8 @@ from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
 from envoy_data_plane.envoy.type.v3 import Percent
 from envoy_data_plane.google.protobuf import Any as Packed
 
-from extproc.config_forms import Url
-from extproc.config_types import ListenerTls, UpstreamTls
+from extproc.config.forms import Url
+from extproc.config.types import ListenerTls, UpstreamTls
 from extproc.errors import ConfigError
 from extproc.secret import SecretFile, SecretSource
 

@@ -43,8 +43,8 @@ from envoy_data_plane.envoy.type.matcher.v3 import RegexMatcher
 from envoy_data_plane.google.protobuf import Any as Packed
 from envoy_data_plane.google.protobuf import Empty
 
-from extproc.bootstrap_clusters import WORKERS
-from extproc.config_types import Database, Identity, Issuer, Limits
+from extproc.bootstrap.clusters import WORKERS
+from extproc.config.types import Database, Identity, Issuer, Limits
 from extproc.identity import SKEW
 
 METADATA_NAMESPACE: Final = "envoy.filters.http.jwt_authn"

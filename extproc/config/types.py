@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from extproc.config_forms import (
+from extproc.config.forms import (
     AnyUrl,
     Authority,
     BaseUrl,
