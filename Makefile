@@ -25,7 +25,7 @@ demo: venv ## show the main job on embedded parts: make demo DEMO_ARGS=--once le
 	$(BIN)/vecgate demo $(DEMO_ARGS)
 
 test: venv opa ## run every test, on real Envoy, Chroma and OPA
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(TEST_ARGS)
 
 check: venv opa ## lint, types, import contracts, policy tools
 	$(BIN)/ruff format --check
