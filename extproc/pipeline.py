@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -312,5 +313,7 @@ def _by_envoy(response: Response, *, asked: bool) -> Error:
 
 
 def _unexpected(error: Exception) -> Error:
-    """Return the denial for a defect; only the kind of the exception is told, because its text may hold a value."""
+    """Return the denial for a defect; only its kind and place are told, because its text may hold a value."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    _log.error("an unexpected %s at %s:%s", type(error).__name__, place.filename, place.lineno)
     return Error(f"an unexpected {type(error).__name__}")

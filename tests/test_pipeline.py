@@ -180,6 +180,14 @@ async def test_what_cannot_be_allowed_is_denied_natively_and_on_record(name: str
     assert b"secret text" not in reply.body
 
 
+async def test_a_defect_is_logged_by_its_kind_and_place_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    """An operator finds the line that failed; the exception's text, which may hold a value, is nowhere."""
+    await ask(bench(FixedEngine(ZeroDivisionError("secret text"))))
+
+    assert "ZeroDivisionError at " in caplog.text
+    assert "secret text" not in caplog.text
+
+
 async def test_a_predicate_on_a_masked_field_is_refused_while_one_on_an_open_field_is_not() -> None:
     """A filter on what is masked would read it out by bisection."""
     at = bench(masking("email"))
