@@ -6,6 +6,9 @@ allowed the pipeline's. Message definitions: envoy.service.ext_proc.v3, Envoy 1.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from google.protobuf.struct_pb2 import Struct, Value
@@ -16,6 +19,9 @@ from extproc.wire import ext_proc_pb2 as wire
 
 _ATTRIBUTES: Final = "envoy.filters.http.ext_proc"
 _OVERWRITE: Final = wire.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
+
+_MOST_TOKENS: Final = 512
+"""How many callers' claims are remembered; a few KB each."""
 
 _EXPECTED_MODE: Final = wire.BodySendMode.BUFFERED
 
@@ -56,8 +62,14 @@ def _head(message: wire.ProcessingRequest, http: wire.HttpHeaders, side: Side) -
         fields=fields,
         end_of_stream=http.end_of_stream,
         attributes=_texts(attributes) if attributes else {},
-        metadata={name: _plain(Struct.FromString(value)) for name, value in filters.items()},
+        metadata={name: _claims(value) for name, value in filters.items()},
     )
+
+
+@functools.lru_cache(maxsize=_MOST_TOKENS)
+def _claims(encoded: bytes) -> Mapping[str, Any]:
+    """Return a namespace's metadata as plain values; the same token gives the same bytes, request after request."""
+    return MappingProxyType(_plain(Struct.FromString(encoded)))
 
 
 def _texts(encoded: bytes) -> dict[str, str]:

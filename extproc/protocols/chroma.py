@@ -8,7 +8,7 @@ collection's name under exactly that tenant and database: one that is elsewhere 
 
 from __future__ import annotations
 
-from dataclasses import replace
+import functools
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +24,8 @@ from extproc.protocols.chroma_forms import Form
 _HEARTBEATS: Final = frozenset({b"/api/v2", b"/api/v2/heartbeat"})
 _HEALTH_CHECK: Final = b"/api/v2/healthcheck"
 _READY: Final = {"is_executor_ready": True, "is_log_client_ready": True}
+_MOST_QUESTIONS: Final = 1024
+"""How many questions are kept ready; each is about one collection."""
 _JSON: Final = frozenset({"application/json", "application/json;charset=utf-8"})
 
 
@@ -82,11 +84,12 @@ class Chroma:
         if collection_id != form.parameters["collection_id"]:
             raise UpstreamError("the database told of another collection than was asked for", code="answer_unrecognised")
         operations = tuple(chroma_operations.named(operation, name) for operation in reading.operations)
-        return replace(reading, operations=operations, questions=())
+        return Reading(operations=operations, form=form, renames=reading.renames)
 
     def narrow(self, reading: Reading, terms: tuple[Terms, ...]) -> Reading:
         """Apply each operation's terms to the request. Raises `Unfulfillable`."""
-        return replace(reading, form=chroma_operations.narrowed(_form(reading), reading.operations, terms))
+        form = chroma_operations.narrowed(_form(reading), reading.operations, terms)
+        return Reading(operations=reading.operations, form=form, renames=reading.renames)
 
     def write(self, reading: Reading) -> Outgoing:
         """Return the canonical bytes of a reading."""
@@ -130,7 +133,12 @@ def _check_content(request: Request) -> None:
 
 def _question(form: Form) -> Question:
     """Return the question for a collection's name; the database answers it only under the collection's own database."""
-    tenant, database, collection = (form.parameters[name] for name in ("tenant", "database", "collection_id"))
+    parameters = form.parameters
+    return _asked(parameters["tenant"], parameters["database"], parameters["collection_id"])
+
+
+@functools.lru_cache(maxsize=_MOST_QUESTIONS)
+def _asked(tenant: str, database: str, collection: str) -> Question:
     segments = ("api", "v2", "tenants", tenant, "databases", database, "collections", "by-id", collection)
     return Question(topic="collection", method="GET", target=str(routes.Target(segments=segments)))
 
