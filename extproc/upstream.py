@@ -52,7 +52,10 @@ class Generation:
 
 
 class Upstream:
-    """One database's asker. `credential` gives the current (header, value), or None where there is none; `clock` seconds."""
+    """One database's asker.
+
+    `credential` gives the current (header, value), or None where there is none; `clock` seconds; `sni` is the name to verify.
+    """
 
     def __init__(
         self,
@@ -61,11 +64,14 @@ class Upstream:
         credential: Callable[[], tuple[str, bytes] | None],
         generation: Generation,
         clock: Callable[[], float],
+        sni: str | None = None,
     ) -> None:
         self._client = client
         self._credential = credential
         self._generation = generation
         self._clock = clock
+        # The name that is asked for and verified, where it is not the host's.
+        self._extensions = {"sni_hostname": sni} if sni else {}
         self._seen = generation.now()
         self._kept: OrderedDict[Question, tuple[float, Any]] = OrderedDict()
 
@@ -106,7 +112,9 @@ class Upstream:
         credential = self._credential()
         headers = {} if credential is None else {credential[0]: credential[1].decode("latin-1")}
         try:
-            async with self._client.stream(question.method, question.target, headers=headers) as response:
+            async with self._client.stream(
+                question.method, question.target, headers=headers, extensions=self._extensions
+            ) as response:
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk

@@ -22,8 +22,9 @@ from extproc.audit.entry import Entry
 from extproc.audit.ledger import Ledger
 from extproc.audit.spans import Spans
 from extproc.audit.witness import Witness
+from extproc.authorities import system_authorities
 from extproc.config import socket_paths
-from extproc.config.types import Config, Database
+from extproc.config.types import Config, Database, UpstreamTls
 from extproc.config.types import Issuer as ConfiguredIssuer
 from extproc.decision import Engine, Level
 from extproc.engines.cache import DecisionCache
@@ -129,6 +130,7 @@ def _guard(
         engine=engine,
         upstream=Upstream(
             client=Upstream.client(str(database.upstream), _verification(database)),
+            sni=database.upstream_tls.sni if database.upstream_tls else None,
             credential=credential,
             generation=generation,
             clock=time.monotonic,
@@ -170,19 +172,13 @@ def _mask_key(config: Config) -> Callable[[], MaskKey | None]:
 
 def _verification(database: Database) -> ssl.SSLContext | bool:
     """Return how questions verify the database: as Envoy does, against the configured authority or the system's."""
-    tls = database.upstream_tls
-    if tls is None:
-        return True
-    context = ssl.create_default_context()
-    if tls.ca is not None:
-        context = ssl.create_default_context(cadata=_pem(tls.ca))
+    if not database.upstream.tls:
+        return False
+    tls = database.upstream_tls or UpstreamTls()
+    context = ssl.create_default_context(cadata=(tls.ca or system_authorities()).load().reveal().decode())
     if tls.certificate is not None and tls.key is not None:
         context.load_cert_chain(_path(tls.certificate), _path(tls.key))
     return context
-
-
-def _pem(source: SecretSource) -> str:
-    return source.load().reveal().decode()
 
 
 def _path(source: SecretSource) -> Path:

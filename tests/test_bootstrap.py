@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from extproc import bootstrap, codec
-from extproc.config import load
+from extproc.config import buffer_bytes, load
 from extproc.errors import ConfigError
 from extproc.events import Body, Continue, Head, Side
 from extproc.identity import SKEW
@@ -413,3 +413,16 @@ async def test_attack_by_path_what_arrives_has_one_spelling(tmp_path: Path) -> N
 def test_the_text_is_the_document(config: Path) -> None:
     """`vecgate envoy` prints JSON and nothing else."""
     assert json.loads(bootstrap.text(load(config), credential_headers())) == rendered(config)
+
+
+def test_memory_is_bounded_by_what_bodies_may_take(config: Path) -> None:
+    """Whole bodies are held, so Envoy refuses requests before the largest ones together exhaust the machine."""
+    overload = rendered(config)["overload_manager"]
+    monitors = {each["name"]: each["typed_config"] for each in overload["resource_monitors"]}
+    heap = int(monitors["envoy.resource_monitors.fixed_heap"]["max_heap_size_bytes"])
+
+    assert heap == (256 << 20) + 16 * buffer_bytes(load(config))
+    assert [(each["name"], each["triggers"][0]["threshold"]["value"]) for each in overload["actions"]] == [
+        ("envoy.overload_actions.shrink_heap", 0.8),
+        ("envoy.overload_actions.stop_accepting_requests", 0.9),
+    ]

@@ -474,3 +474,20 @@ def test_every_key_is_documented() -> None:
             if is_dataclass(inner) and isinstance(inner, type) and not note(notes, Form):
                 todo.append(inner)
     assert bare == []
+
+
+def test_two_databases_of_one_authority_are_refused(tmp_path: Path) -> None:
+    """The later one would take the other's streams, with its own policy input, credential and evidence."""
+    said = complaint(
+        tmp_path,
+        """
+version: 1
+databases:
+  - {name: a, engine: chroma, upstream: "http://127.0.0.1:1", listen: "127.0.0.1:8100", match: {authority: kb.internal}}
+  - {name: b, engine: chroma, upstream: "http://127.0.0.1:2", listen: "127.0.0.1:8101", match: {authority: KB.internal}}
+identity: {issuers: [{issuer: "https://one.test", jwks: {file: jwks.json}}]}
+policy: {bundle: rego}
+""",
+    )
+
+    assert "match.authority" in said

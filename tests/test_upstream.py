@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
+from extproc.authorities import system_authorities
 from extproc.errors import SecretMissing, UpstreamError
 from extproc.protocols.adapter import Question
 from extproc.upstream import Generation, Upstream
@@ -147,3 +156,65 @@ async def test_without_a_credential_nothing_is_asked(database: Database, tmp_pat
     with pytest.raises(SecretMissing):
         await upstream.ask((QUESTION,))
     assert database.requests == []
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """Return a self-signed certificate for another name than the host's, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "chroma.example")])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("chroma.example")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    paths = tmp_path / "cert.pem", tmp_path / "key.pem"
+    paths[0].write_bytes(built.public_bytes(Encoding.PEM))
+    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return paths
+
+
+@pytest.mark.parametrize(("sni", "trusted", "answered"), [
+    ("chroma.example", True, True),
+    (None, True, False),
+    ("other.example", True, False),
+    ("chroma.example", False, False),
+])  # fmt: skip
+async def test_the_database_is_verified_under_the_configured_name(
+    tmp_path: Path, certificate: tuple[Path, Path], sni: str | None, *, trusted: bool, answered: bool
+) -> None:
+    """A certificate for `upstream_tls.sni` is taken although the host is another; no other name and no other authority is."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.load_cert_chain(*certificate)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=own)
+    port = server.sockets[0].getsockname()[1]
+    authorities = certificate[0] if trusted else system_authorities().path
+    upstream = Upstream(
+        client=Upstream.client(f"https://127.0.0.1:{port}", ssl.create_default_context(cafile=authorities)),
+        credential=lambda: None,
+        generation=Generation(tmp_path / "g"),
+        clock=lambda: 0.0,
+        sni=sni,
+    )
+    async with server:
+        if answered:
+            assert await upstream.ask((QUESTION,)) == {QUESTION: {}}
+        else:
+            with pytest.raises(UpstreamError):
+                await upstream.ask((QUESTION,))
+        await upstream.close()

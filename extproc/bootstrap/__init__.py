@@ -31,7 +31,13 @@ from envoy_data_plane.envoy.config.core.v3 import (
     SocketAddress,
 )
 from envoy_data_plane.envoy.config.listener.v3 import Filter, FilterChain, Listener
-from envoy_data_plane.envoy.config.overload.v3 import OverloadManager, ResourceMonitor
+from envoy_data_plane.envoy.config.overload.v3 import (
+    OverloadAction,
+    OverloadManager,
+    ResourceMonitor,
+    ThresholdTrigger,
+    Trigger,
+)
 from envoy_data_plane.envoy.config.route.v3 import Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost
 from envoy_data_plane.envoy.config.trace.v3 import OpenTelemetryConfig, TracingHttp
 from envoy_data_plane.envoy.extensions.access_loggers.grpc.v3 import CommonGrpcAccessLogConfig, HttpGrpcAccessLogConfig
@@ -45,6 +51,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
     HttpConnectionManagerTracing,
 )
 from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections.v3 import DownstreamConnectionsConfig
+from envoy_data_plane.envoy.extensions.resource_monitors.fixed_heap.v3 import FixedHeapConfig
 from envoy_data_plane.envoy.type.v3 import Percent
 from envoy_data_plane.google.protobuf import Any as Packed
 
@@ -65,6 +72,12 @@ _MOST_STREAMS: Final = 100
 _STREAM_WINDOW: Final = 256 << 10
 _CONNECTION_WINDOW: Final = 4 << 20
 _MOST_CONNECTIONS: Final = 10_000
+_MOST_BODIES: Final = 16
+"""How many bodies of the largest size Envoy holds at once before it refuses further requests."""
+_HEAP: Final = 256 << 20
+"""Bytes that Envoy may use beside bodies."""
+_HEAP_MONITOR: Final = "envoy.resource_monitors.fixed_heap"
+_HANDSHAKE_TIMEOUT: Final = timedelta(seconds=10)
 _PRIVATE: Final = 0o600
 
 
@@ -98,7 +111,7 @@ def _bootstrap(config: Config, headers: Mapping[str, Headers]) -> Bootstrap:
     return Bootstrap(
         node=Node(id="vecgate", cluster="vecgate"),
         admin=Admin(address=Address(pipe=Pipe(path=str(admin_path(config)), mode=_PRIVATE))),
-        overload_manager=_overload(),
+        overload_manager=_overload(buffer_bytes(config)),
         static_resources=BootstrapStaticResources(
             listeners=[_listener(config, database, headers[database.engine]) for database in config.databases],
             clusters=[
@@ -124,10 +137,27 @@ def _upstream(database: Database) -> str:
     return f"database_{database.name}"
 
 
-def _overload() -> OverloadManager:
-    limit = DownstreamConnectionsConfig(max_active_downstream_connections=_MOST_CONNECTIONS)
-    name = "envoy.resource_monitors.global_downstream_max_connections"
-    return OverloadManager(resource_monitors=[ResourceMonitor(name=name, typed_config=Packed.pack(limit))])
+def _overload(buffer: int) -> OverloadManager:
+    """Bound connections and memory: whole bodies are held, so many large ones at once are refused before they are held."""
+    connections = DownstreamConnectionsConfig(max_active_downstream_connections=_MOST_CONNECTIONS)
+    heap = FixedHeapConfig(max_heap_size_bytes=_HEAP + _MOST_BODIES * buffer)
+    return OverloadManager(
+        refresh_interval=timedelta(milliseconds=100),
+        resource_monitors=[
+            ResourceMonitor(
+                name="envoy.resource_monitors.global_downstream_max_connections", typed_config=Packed.pack(connections)
+            ),
+            ResourceMonitor(name=_HEAP_MONITOR, typed_config=Packed.pack(heap)),
+        ],
+        actions=[
+            _when_heap_is_used("envoy.overload_actions.shrink_heap", 0.8),
+            _when_heap_is_used("envoy.overload_actions.stop_accepting_requests", 0.9),
+        ],
+    )
+
+
+def _when_heap_is_used(action: str, part: float) -> OverloadAction:
+    return OverloadAction(name=action, triggers=[Trigger(name=_HEAP_MONITOR, threshold=ThresholdTrigger(value=part))])
 
 
 def _listener(config: Config, database: Database, headers: Headers) -> Listener:
@@ -142,7 +172,9 @@ def _listener(config: Config, database: Database, headers: Headers) -> Listener:
         name=database.name,
         address=Address(socket_address=address),
         per_connection_buffer_limit_bytes=buffer_bytes(config),
-        filter_chains=[FilterChain(filters=[manager], transport_socket=socket)],
+        filter_chains=[
+            FilterChain(filters=[manager], transport_socket=socket, transport_socket_connect_timeout=_HANDSHAKE_TIMEOUT)
+        ],
     )
 
 

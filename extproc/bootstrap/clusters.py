@@ -52,9 +52,9 @@ from envoy_data_plane.envoy.type.matcher.v3 import StringMatcher
 from envoy_data_plane.envoy.type.v3 import Percent
 from envoy_data_plane.google.protobuf import Any as Packed
 
+from extproc.authorities import system_authorities
 from extproc.config.forms import Url
 from extproc.config.types import ListenerTls, UpstreamTls
-from extproc.errors import ConfigError
 from extproc.secret import SecretFile, SecretSource
 
 WORKERS: Final = "workers"
@@ -68,11 +68,6 @@ _CONNECTION_WINDOW: Final = 64 << 20
 _CHECK_INTERVAL: Final = timedelta(seconds=1)
 _CHECK_TIMEOUT: Final = timedelta(seconds=10)
 """Generous, because a worker that masks a large answer is busy, not dead; a dead one is found by its refused connection."""
-_SYSTEM_CAS: Final = (
-    Path("/etc/ssl/certs/ca-certificates.crt"),
-    Path("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"),
-    Path("/etc/ssl/cert.pem"),
-)
 _HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -203,7 +198,7 @@ def upstream_socket(url: Url, tls: UpstreamTls) -> TransportSocket:
             ),
             tls_certificates=own,
             validation_context=CertificateValidationContext(
-                trusted_ca=source(tls.ca or _system_ca()),
+                trusted_ca=source(tls.ca or system_authorities()),
                 match_typed_subject_alt_names=[SubjectAltNameMatcher(san_type=kind, matcher=StringMatcher(exact=name))],
             ),
         ),
@@ -216,13 +211,6 @@ def source(material: SecretSource) -> DataSource:
     if isinstance(material, SecretFile):
         return DataSource(filename=str(material.path))
     return DataSource(environment_variable=material.name)
-
-
-def _system_ca() -> SecretFile:
-    for path in _SYSTEM_CAS:
-        if path.is_file():
-            return SecretFile(path=path)
-    raise ConfigError("this system has no bundle of certificate authorities; name one in upstream_tls.ca")
 
 
 def _is_ip(host: str) -> bool:

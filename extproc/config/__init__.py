@@ -71,6 +71,8 @@ def _complaints(config: Config) -> Iterator[Complaint]:
         yield from _about_database(each, f"databases[{index}]")
     yield from _repeated("databases", "name", [each.name for each in config.databases])
     yield from _repeated("databases", "listen", [str(each.listen) if each.listen else None for each in config.databases])
+    authorities = [each.match.authority.lower() if each.match else None for each in config.databases]
+    yield from _repeated("databases", "match.authority", authorities)
     yield from _about_identity(config)
     if config.policy.bundle is None:
         yield "policy", "`bundle` is missing; name the directory with the .rego files"

@@ -85,5 +85,5 @@ _INSTEAD: Final = {
 
 def refusal(name: str) -> str:
     """Return the sentence that says why the builtin `name` is refused, and what to write in its place."""
-    instead = f"write {_INSTEAD[name]}, or use" if name in _INSTEAD else "use"
-    return f"the builtin {name} is not proven for the embedded engine: {instead} policy.engine opa"
+    instead = f"write {_INSTEAD[name]}" if name in _INSTEAD else "do without it"
+    return f"the builtin {name} is not proven for the embedded engine: {instead}"

@@ -102,6 +102,8 @@ class EmbeddedEngine:
                 answer: bytes | EngineError = self._process.evaluate(job.document, self._deadline)
             except EngineError as error:
                 answer = error
+            except Exception:  # noqa: BLE001 - this thread must outlive whatever happens, or nothing is decided any more
+                answer = EngineError("the policy engine has failed")
             try:
                 job.loop.call_soon_threadsafe(_settle, job.result, answer)
             except RuntimeError:

@@ -43,9 +43,7 @@ def prepare(plan: Json) -> None:
         if name is not None and name not in functions:
             _require_proven(name, _place(statement, files))
         if statement["type"] == "CallDynamicStmt":
-            raise ConfigError(
-                f"{_place(statement, files)}: a rule is called by a computed name; name it, or use policy.engine opa"
-            )
+            raise ConfigError(f"{_place(statement, files)}: a rule is called by a computed name; name it")
     for declared in plan["static"]["builtin_funcs"]:
         _require_proven(declared["name"], "the policy")
     for function in plan["funcs"]["funcs"]:

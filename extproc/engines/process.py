@@ -5,6 +5,7 @@ A process that was killed or died is started again by the next question, from th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -37,8 +38,15 @@ class Process:
 
     def start(self) -> None:
         """Start the process and compile the policy in it. Raises `ConfigError`."""
+        try:
+            self._start()
+        except OSError as error:  # no more processes, descriptors or memory
+            raise ConfigError(f"the policy's process cannot be started ({error.strerror})") from error
+
+    def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, contextlib.ExitStack() as failed:
+            failed.callback(ours.close)
             command = [sys.executable, "-P", "-m", "extproc.engines.evaluator", str(theirs.fileno())]
             # Nothing of the environment that may hold a secret, and no module from the directory that we happen to be in.
             environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -51,6 +59,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
+            failed.pop_all()
         self._running = (ours, child)
         self._end = weakref.finalize(self, _end, ours, child)
         ours.settimeout(_START_DEADLINE)
@@ -67,7 +76,7 @@ class Process:
                 raise ConfigError(message.decode())
             case _:
                 self.stop()
-                raise ConfigError("the policy breaks the Rego compiler; `opa check` may say why, or use policy.engine opa")
+                raise ConfigError("the policy breaks the Rego compiler; `opa check` may say why")
 
     def evaluate(self, document: bytes, deadline: float) -> bytes:
         """Return the decision's JSON for the input `document` within `deadline` seconds. Raises `EngineError`."""

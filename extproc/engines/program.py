@@ -75,9 +75,9 @@ class Program:
         try:
             loaded = interpreter.load_bundle(str(folder))
         except regopy.RegoError as error:
-            raise ConfigError("the compiled policy cannot be loaded; use policy.engine opa") from error
+            raise ConfigError("the compiled policy cannot be loaded; `opa check` may say why") from error
         if not loaded.ok():
-            raise ConfigError("the compiled policy cannot be loaded; use policy.engine opa")
+            raise ConfigError("the compiled policy cannot be loaded; `opa check` may say why")
         return cls(interpreter, loaded)
 
     def evaluate(self, document: bytes, entrypoint: str) -> bytes:
@@ -127,4 +127,4 @@ def _compile_error(text: str, bundle: Bundle) -> str:
     if place is None or name not in bundle.modules:
         return f"the policy: {what}; `opa check` says more"
     line = bundle.modules[name].encode()[: int(place[2])].count(b"\n") + 1
-    return f"{name}:{line}: {what}; `opa check` says more, and what it accepts runs on policy.engine opa"
+    return f"{name}:{line}: {what}; `opa check` says more; the embedded engine takes a little less of Rego"

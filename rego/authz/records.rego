@@ -12,6 +12,13 @@ obligations contains obligation if {
 }
 
 # METADATA
+# title: Obligations missing
+# description: A data.yaml without obligations would mask nothing; that nothing is to be masked is said with an empty list.
+# custom:
+#   remedy: Put `obligations` into data.yaml, as a list.
+denials contains "obligations_missing" if not is_array(data.vecgate.obligations)
+
+# METADATA
 # title: Unmasked
 # description: Whether the caller sees records as they are stored.
 unmasked if {

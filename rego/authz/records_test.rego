@@ -31,3 +31,17 @@ test_an_admin_sees_records_as_they_are if {
 test_collections_hold_nothing_to_mask if {
 	count(obliged(["reader"], "describe_collection", "collection")) == 0
 }
+
+test_without_obligations_nothing_is_allowed if {
+	every missing in [null, {}, "none"] {
+		decision := authz.decision with input as asked(["reader"], "search", "records", "all")
+			with data.vecgate.obligations as missing
+		decision == {"allow": false, "reasons": {"obligations_missing"}}
+	}
+}
+
+test_an_empty_list_of_obligations_is_an_answer if {
+	decision := authz.decision with input as asked(["reader"], "search", "records", "all")
+		with data.vecgate.obligations as []
+	decision.allow
+}

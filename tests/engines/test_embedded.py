@@ -239,3 +239,33 @@ def test_a_policy_that_does_not_load(tmp_path: Path, rules: str, message: str) -
 
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+async def test_a_restart_that_fails_is_a_denial_and_the_next_one_is_tried(
+    tmp_path: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that is out of processes for a moment costs the decisions of that moment, and no more."""
+    async with engine(tmp_path, 'decision := {"allow": true}\n') as loaded:
+        os.kill(process_id(loaded), signal.SIGKILL)
+        with pytest.raises(EngineError):
+            await loaded.decide(asked())
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(11, "Resource temporarily unavailable")
+
+        with monkeypatch.context() as patched:
+            patched.setattr("extproc.engines.process.subprocess.Popen", full)
+            with pytest.raises(EngineError) as caught:
+                await loaded.decide(asked())
+        assert caught.value.code == "policy_unavailable"
+
+        assert Decision(allow=True) == await loaded.decide(asked())
+
+
+async def test_an_input_made_to_cost_is_refused_before_it_waits_in_line(tmp_path: Path, asked: Asked) -> None:
+    """A huge input would keep the one process busy for everybody, so it is not even asked."""
+    async with engine(tmp_path, 'decision := {"allow": true}\n') as loaded:
+        with pytest.raises(EngineError) as caught:
+            await loaded.decide(asked(user_agent="x" * 70_000))
+
+        assert caught.value.code == "policy_input_too_large"
