@@ -19,6 +19,7 @@ from extproc.identity import SKEW
 from extproc.protocols import credential_headers
 from extproc.server import DATABASE_METADATA
 from extproc.wire import ext_proc_pb2 as wire
+from support.certificates import self_signed
 from support.envoy import envoy, service, write_config
 from support.issuer import TestIssuer
 
@@ -61,19 +62,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "kb.key").write_text(SECRET)
     monkeypatch.setenv("FAR_KEY", SECRET)
     TestIssuer().write_jwks(tmp_path)
-    request = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-subj",
-        "/CN=kb",
-    ]
-    subprocess.run([*request, "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"], check=True, capture_output=True)
+    self_signed(tmp_path / "cert.pem", tmp_path / "key.pem", "kb")
     return path
 
 

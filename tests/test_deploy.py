@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from extproc import __version__
 from extproc.check import check
 from extproc.config import load, socket_paths
 from extproc.secret import SecretFile
+from support.certificates import self_signed
 from support.docs import ROOT
 from support.issuer import TestIssuer
 
@@ -251,9 +251,7 @@ def test_the_example_passes_the_check(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "rego", etc / "rego")
     TestIssuer().write_jwks(etc)
     (secrets / "mask_key").write_text("0123456789abcdef0123456789abcdef")
-    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
-    made += ["-subj", "/CN=localhost", "-keyout", str(secrets / "tls_key"), "-out", str(secrets / "tls_certificate")]
-    subprocess.run(made, check=True, capture_output=True)
+    self_signed(secrets / "tls_certificate", secrets / "tls_key", "localhost")
     for secret in secrets.iterdir():
         secret.chmod(0o600)
     text = (DEPLOY / "vecgate.yaml").read_text()
@@ -266,6 +264,7 @@ def test_the_example_passes_the_check(tmp_path: Path) -> None:
     assert [warning.split(", ")[0] for warning in warnings] == [
         "database kb: its upstream is http:// off loopback",
         "database kb: no `credential`",
+        "audit.otlp is http:// off loopback",
     ]
 
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from extproc.authorities import system_authorities
 from extproc.errors import SecretMissing, UpstreamError
 from extproc.protocols.adapter import Question
 from extproc.upstream import Generation, Upstream
+from support.certificates import self_signed
 
 QUESTION = Question(topic="collection", method="GET", target="/by-id/1")
 OTHER = Question(topic="collection", method="GET", target="/by-id/2")
@@ -161,24 +156,8 @@ async def test_without_a_credential_nothing_is_asked(database: Database, tmp_pat
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """Return a self-signed certificate for another name than the host's, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "chroma.example")])
-    now = datetime.now(UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("chroma.example")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
     paths = tmp_path / "cert.pem", tmp_path / "key.pem"
-    paths[0].write_bytes(built.public_bytes(Encoding.PEM))
-    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    self_signed(*paths, "chroma.example")
     return paths
 
 
