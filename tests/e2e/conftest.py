@@ -6,7 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.database import Recorder, recorder
 from support.gateway import STARTER, Gateway, running
+from support.shelf import fill
+
+
+@pytest.fixture(scope="module")
+def book() -> Iterator[Recorder]:
+    """Run an upstream that records, with a shelf of answers."""
+    with recorder() as found:
+        fill(found)
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -10,19 +10,11 @@ import pytest
 
 from extproc.audit.leaf import Leaf
 from extproc.audit.reader import read_leaves
-from support.database import Recorder, recorder
+from support.database import Recorder
 from support.gateway import Gateway, running
-from support.shelf import RECORDS, fill
+from support.shelf import RECORDS
 
 pytestmark = pytest.mark.envoy
-
-
-@pytest.fixture(scope="module")
-def book() -> Iterator[Recorder]:
-    """Run an upstream that records."""
-    with recorder() as found:
-        fill(found)
-        yield found
 
 
 @pytest.fixture(scope="module")

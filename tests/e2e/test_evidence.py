@@ -12,22 +12,14 @@ import pytest
 from extproc.audit import keys
 from extproc.audit.reader import open_private, read_leaves
 from extproc.secret import SecretFile
-from support.database import Recorder, recorder
+from support.database import Recorder
 from support.gateway import STARTER, Gateway, running
 from support.otlp import Receiver, attributes
-from support.shelf import EMAIL, JSON, RECORDS, TEXT, fill
+from support.shelf import EMAIL, JSON, RECORDS, TEXT
 
 pytestmark = pytest.mark.envoy
 SECRET_FILTER = "a-value-in-the-clients-own-filter"
 CLIENT_TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-@pytest.fixture(scope="module")
-def book() -> Iterator[Recorder]:
-    """Run an upstream that records."""
-    with recorder() as found:
-        fill(found)
-        yield found
 
 
 @pytest.fixture(scope="module")

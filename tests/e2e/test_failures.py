@@ -26,14 +26,6 @@ LIMIT = 64 << 10
 
 
 @pytest.fixture(scope="module")
-def book() -> Iterator[Recorder]:
-    """Run an upstream that records."""
-    with recorder() as found:
-        fill(found)
-        yield found
-
-
-@pytest.fixture(scope="module")
 def gateway(book: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Run a gateway under the starter policy with a small body limit."""
     with running(

@@ -7,20 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from extproc.audit.reader import read_leaves
-from support.database import Recorder, recorder
+from support.database import Recorder
 from support.gateway import STARTER, Gateway, running
 from support.h2c import exchange
-from support.shelf import COLLECTIONS, RECORDS, fill
+from support.shelf import COLLECTIONS, RECORDS
 
 pytestmark = pytest.mark.envoy
-
-
-@pytest.fixture(scope="module")
-def book() -> Iterator[Recorder]:
-    """Run an upstream that records."""
-    with recorder() as found:
-        fill(found)
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -11,23 +11,15 @@ import pytest
 from chromadb.errors import ChromaAuthError
 
 from extproc.audit.reader import read_leaves
-from support.database import Recorder, recorder
+from support.database import Recorder
 from support.gateway import RAW_KEY, Gateway, chroma_client, running
 from support.issuer import ISSUER, TestIssuer
-from support.shelf import JSON, RECORDS, fill
+from support.shelf import JSON, RECORDS
 
 pytestmark = pytest.mark.envoy
 NOW = int(time.time())
 
 Credentials = Callable[[TestIssuer], dict[str, str]]
-
-
-@pytest.fixture(scope="module")
-def book() -> Iterator[Recorder]:
-    """Run an upstream that records."""
-    with recorder() as found:
-        fill(found)
-        yield found
 
 
 @pytest.fixture(scope="module")
