@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 OPA := .cache/bin/opa-$(OPA_VERSION)
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench fmt venv opa lock wire schemas
+.PHONY: help demo test check bench fmt venv opa lock wire schemas envoy
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,9 @@ lock: venv ## resolve the dependencies again
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_31 --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --generate-hashes --quiet --custom-compile-command "make lock" \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_31 --output-file deploy/requirements.lock
+
+envoy: venv ## write Envoy's example bootstrap from deploy/vecgate.yaml
+	$(BIN)/vecgate envoy -c deploy/vecgate.yaml > envoy/bootstrap.json
 
 schemas: venv ## write the policy's JSON Schemas from the types
 	$(BIN)/python -m extproc.engines.schemas rego/schemas

@@ -21,6 +21,7 @@ from extproc.server import DATABASE_METADATA
 from extproc.wire import ext_proc_pb2 as wire
 from support.certificates import self_signed
 from support.envoy import envoy, service, write_config
+from support.gateway import ROOT
 from support.issuer import TestIssuer
 
 SECRET = "not-to-be-found-in-any-bootstrap"
@@ -415,3 +416,10 @@ def test_memory_is_bounded_by_what_bodies_may_take(config: Path) -> None:
         ("envoy.overload_actions.shrink_heap", 0.8),
         ("envoy.overload_actions.stop_accepting_requests", 0.9),
     ]
+
+
+def test_the_example_in_the_tree_is_what_is_rendered() -> None:
+    """Whoever reads `envoy/bootstrap.json` reads what the program makes of the example configuration."""
+    example = load(ROOT / "deploy" / "vecgate.yaml")
+
+    assert bootstrap.text(example, credential_headers()) == (ROOT / "envoy" / "bootstrap.json").read_text()
