@@ -123,7 +123,7 @@ class Exchange:
         decisions = await self._decide(principal, reading)
         reading = self._fulfil(reading, decisions)
         outgoing = self._guard.adapter.write(reading)
-        credential = self._credential()
+        credential = self._guard.credential()
         await self._record_intent(outgoing)
         if reading.renames:
             self._guard.upstream.forget()
@@ -195,12 +195,6 @@ class Exchange:
         if self._account.level is Level.FULL:
             raise Denied("recording answers in full is not available yet", code="recording_unavailable")
         return guard.adapter.narrow(reading, combined)
-
-    def _credential(self) -> forwarding.Credential | None:
-        try:
-            return self._guard.credential()
-        except SecretMissing as error:
-            raise CredentialError("the gateway's own credential for this database is missing") from error
 
     def _mask_key(self) -> MaskKey | None:
         try:

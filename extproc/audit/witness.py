@@ -7,7 +7,7 @@ are told after the entry is durable and never hold an exchange up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -38,60 +38,41 @@ class Witness:
 
     async def intent(self, account: Account) -> None:
         """Record that an allowed request is about to leave."""
-        await self._log.append(
-            Entry(
-                kind="intent",
-                time_ns=self._clock(),
-                exchange=account.exchange,
-                database=self._database,
-                engine=self._engine,
-                facts=account.facts(None),
-                decision="allow",
-                revision=account.revision,
-                asked=account.asked,
-                private=_private(account, full=True),
-                recording=account.recording,
-            )
-        )
+        await self._log.append(self._entry(account, None, whole=True, kind="intent", recording=account.recording))
 
     async def outcome(self, account: Account, *, end: End, status: int | None) -> None:
         """Record how a forwarded request ended, then tell its spans."""
-        now = self._clock()
-        entry = Entry(
-            kind="outcome",
-            time_ns=now,
-            exchange=account.exchange,
-            database=self._database,
-            engine=self._engine,
-            facts=account.facts(None),
-            decision=account.decision(None),
-            revision=account.revision,
-            status=status,
-            end=end,
-            detail=dict(account.detail),
-            private=_private(account, full=False),
-        )
+        entry = self._entry(account, None, whole=False, kind="outcome", end=end, status=status)
         self._tell(account, entry, await self._log.append(entry))
 
     async def refusal(self, account: Account, error: Error) -> None:
         """Record a denial, a failure or a rejected login, then tell its spans."""
-        entry = Entry(
+        entry = self._entry(
+            account,
+            error,
+            whole=True,
             kind="login_rejected" if isinstance(error, Unauthenticated) else "outcome",
+            reasons=(error.code,),
+            status=error.status,
+            end="denied" if refused(error) else "failed",
+        )
+        self._tell(account, entry, await self._log.append(entry))
+
+    def _entry(self, account: Account, error: Error | None, *, whole: bool, **members: Any) -> Entry:
+        """Return an entry of `account` with what is its own in `members`; `whole` where no entry before it told the rest."""
+        return Entry(
             time_ns=self._clock(),
             exchange=account.exchange,
             database=self._database,
             engine=self._engine,
             facts=account.facts(error),
             decision=account.decision(error),
-            reasons=(error.code,),
             revision=account.revision,
-            status=error.status,
-            end="denied" if refused(error) else "failed",
-            asked=account.asked,
+            asked=account.asked if whole else 0,
             detail=dict(account.detail),
-            private=_private(account, full=True),
+            private=_private(account, full=whole),
+            **members,
         )
-        self._tell(account, entry, await self._log.append(entry))
 
     def _tell(self, account: Account, entry: Entry, index: int) -> None:
         self._spans.tell(

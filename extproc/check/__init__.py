@@ -22,7 +22,8 @@ from extproc.check.policy_words import Kind, Word, policy_words
 from extproc.config import load
 from extproc.config.types import Config, Database, EngineName, Issuer
 from extproc.decision import STRENGTH
-from extproc.engines.embedded import EmbeddedEngine
+from extproc.engines.bundle import read_bundle
+from extproc.engines.process import Process
 from extproc.errors import ConfigError, Error
 from extproc.private import open_to_others, private_directory, write_private
 from extproc.protocols import credential_headers
@@ -31,7 +32,6 @@ from extproc.secret import SecretFile, SecretSource
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 """Members of a JWK that make it private or symmetric: RFC 7518 sections 6.2.2, 6.3.2 and 6.4."""
 _PUBLIC_TYPES: Final = frozenset({"EC", "RSA", "OKP"})
-_DECISION_TIMEOUT: Final = 5.0
 _VALIDATE_TIMEOUT: Final = 60.0
 _CONDITIONS: Final = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "in", "nin", "and", "or", "not"})
 _SCOPES: Final = frozenset({"cluster", "collection", "database", "records"})
@@ -184,7 +184,9 @@ def _check_policy(config: Config) -> None:
     if bundle is None or not bundle.is_dir():
         raise ConfigError(f"{bundle}: is no directory; policy.bundle names the one with the .rego files")
     try:
-        EmbeddedEngine.load(bundle, config.policy.entrypoint, _DECISION_TIMEOUT)
+        process = Process(read_bundle(bundle), config.policy.entrypoint)
+        process.start()
+        process.stop()
     except Error as error:
         raise ConfigError(f"policy: {' '.join(str(error).split())}") from error
     words = policy_words(bundle)
