@@ -27,18 +27,32 @@ _FORWARDED: Final = frozenset(
 )
 """What a database needs of a request; `accept-encoding` is not among it, so that answers come readable."""
 
+_ABOUT_A_BODY: Final = frozenset({"content-type", "transfer-encoding"})
+"""What a request without a body must not carry."""
+
 NOWHERE: Final = b"/vecgate-undecided"
 """A path that no database has."""
 
-_UNTRUE_AFTER_REWRITE: Final = (
-    "etag",
-    "content-md5",
-    "digest",
-    "content-digest",
-    "repr-digest",
-    "accept-ranges",
-    "content-encoding",
+_UNTRUE_AFTER_REWRITE: Final = frozenset(
+    {
+        # These tell of the bytes that the database sent.
+        "accept-ranges",
+        "content-digest",
+        "content-encoding",
+        "content-md5",
+        "digest",
+        "etag",
+        "last-modified",
+        "repr-digest",
+        "signature",
+        "signature-input",
+        # And these let a cache keep what was masked for one caller, some in the place of `cache-control`.
+        "cdn-cache-control",
+        "expires",
+        "surrogate-control",
+    }
 )
+_KEPT_BY_NO_CACHE: Final[Fields] = (("cache-control", b"no-store"),)
 
 Credential = tuple[str, bytes]
 """The header in which the database expects its key, and the whole value."""
@@ -56,30 +70,36 @@ def undecided(head: Head) -> Replace:
 def towards_database(head: Head, outgoing: Outgoing, credential: Credential | None) -> Replace:
     """Return the changes that turn the client's request into the canonical one with the gateway's credential."""
     set_fields: list[tuple[str, bytes]] = [(":path", outgoing.target.encode("latin-1"))]
-    if outgoing.body is not None and values(head.fields, "content-length"):
-        set_fields.append(("content-length", str(len(outgoing.body)).encode()))
+    method = outgoing.method.encode("latin-1")
+    if any(value != method for value in values(head.fields, ":method")):
+        set_fields.append((":method", method))
+    kept, body = _FORWARDED, outgoing.body
+    if body is None and not head.end_of_stream:
+        # The client's body is taken out. A length of zero says so to the database; without one Envoy would send chunks.
+        kept, body = _FORWARDED - _ABOUT_A_BODY, b""
+        set_fields.append(("content-length", b"0"))
+    elif body is not None and values(head.fields, "content-length"):
+        set_fields.append(("content-length", str(len(body)).encode()))
     if credential is not None:
         set_fields.append(credential)
-    kept = _FORWARDED if credential is None else _FORWARDED | {credential[0]}
-    return Replace(
-        set_fields=tuple(set_fields),
-        remove_fields=_held_back(head, kept),
-        body=outgoing.body,
-    )
+        kept |= {credential[0]}
+    return Replace(set_fields=tuple(set_fields), remove_fields=_held_back(head, kept), body=body)
 
 
 def _held_back(head: Head, kept: frozenset[str]) -> tuple[str, ...]:
     return tuple(sorted({name for name, _ in head.fields if not name.startswith(":") and name not in kept}))
 
 
-def towards_client(head: Head, body: bytes) -> Replace:
-    """Return the changes that put `body` in the place of the database's own."""
+def towards_client(head: Head, body: bytes, fields: Fields = ()) -> Replace:
+    """Return the changes that put `body` in the place of the database's own, and `fields` in the place of its fields."""
     length: Fields = (("content-length", str(len(body)).encode()),) if values(head.fields, "content-length") else ()
-    removed = tuple(name for name in _UNTRUE_AFTER_REWRITE if values(head.fields, name))
-    return Replace(set_fields=length, remove_fields=removed, body=body)
+    removed = tuple(sorted({name for name, _ in head.fields if name in _UNTRUE_AFTER_REWRITE}))
+    return Replace(set_fields=fields + length + _KEPT_BY_NO_CACHE, remove_fields=removed, body=body)
 
 
 def require_readable(head: Head) -> None:
-    """Raise `UpstreamError` for an answer whose content is encoded although nobody offered to decode it."""
+    """Raise `UpstreamError` for an answer that is encoded or a part of one, although nobody offered to take such."""
     if any(value.strip().lower() not in {b"", b"identity"} for value in values(head.fields, "content-encoding")):
         raise UpstreamError("the database's answer is encoded, so it cannot be read and masked", code="answer_encoded")
+    if values(head.fields, ":status") == [b"206"]:
+        raise UpstreamError("the database's answer is a part of one, so it cannot be read and masked", code="answer_partial")
