@@ -23,6 +23,13 @@ _OVERWRITE: Final = wire.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 _MOST_TOKENS: Final = 512
 """How many callers' claims are remembered; a few KB each."""
 
+_MOST_PEERS: Final = 1024
+"""How many connections' attributes are remembered; some hundred bytes each."""
+
+_NO_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType({})
+
+_Phase = tuple[type[Event], Side]
+
 _EXPECTED_MODE: Final = wire.BodySendMode.BUFFERED
 
 
@@ -54,14 +61,14 @@ def require_buffering(first: wire.ProcessingRequest) -> None:
 
 def _head(message: wire.ProcessingRequest, http: wire.HttpHeaders, side: Side) -> Head:
     # Envoy sends values as `raw_value`; `value` is its older form and one of the two is empty.
-    fields = tuple((header.key, header.raw_value or header.value.encode()) for header in http.headers.headers)
+    fields = tuple([(header.key, header.raw_value or header.value.encode()) for header in http.headers.headers])
     attributes = message.attributes.get(_ATTRIBUTES)
     filters = message.metadata_context.filter_metadata if side is Side.REQUEST else {}
     return Head(
         side=side,
         fields=fields,
         end_of_stream=http.end_of_stream,
-        attributes=_texts(attributes) if attributes else {},
+        attributes=_texts(attributes) if attributes else _NO_ATTRIBUTES,
         metadata={name: _claims(value) for name, value in filters.items()},
     )
 
@@ -72,8 +79,9 @@ def _claims(encoded: bytes) -> Mapping[str, Any]:
     return MappingProxyType(_plain(Struct.FromString(encoded)))
 
 
-def _texts(encoded: bytes) -> dict[str, str]:
-    """Return the attributes that are text; the few numbers among them as text too."""
+@functools.lru_cache(maxsize=_MOST_PEERS)
+def _texts(encoded: bytes) -> Mapping[str, str]:
+    """Return the attributes that are text; the few numbers among them as text too. A connection's are the same each time."""
     found: dict[str, str] = {}
     for name, value in Struct.FromString(encoded).fields.items():
         match value.WhichOneof("kind"):
@@ -83,7 +91,7 @@ def _texts(encoded: bytes) -> dict[str, str]:
                 found[name] = f"{value.number_value:g}"
             case _:
                 pass
-    return found
+    return MappingProxyType(found)
 
 
 def _plain(struct: Struct) -> dict[str, Any]:
@@ -108,50 +116,55 @@ def _plain_value(value: Value) -> Any:
             return None
 
 
+_PHASES: Final = {
+    # The part of a reply that belongs to an event: Envoy takes an answer to another phase as an error.
+    (Head, Side.REQUEST): ("request_headers", wire.HeadersResponse),
+    (Body, Side.REQUEST): ("request_body", wire.BodyResponse),
+    (Head, Side.RESPONSE): ("response_headers", wire.HeadersResponse),
+    (Body, Side.RESPONSE): ("response_body", wire.BodyResponse),
+}
+
+
 def encode(event: Event, reply: Reply) -> wire.ProcessingResponse:
-    """Return the message that answers `event` with `reply`."""
-    answer = wire.ProcessingResponse()
+    """Return the message that answers `event` with `reply`; not to be changed, for some of them are shared."""
+    phase = (type(event), event.side)
+    if phase not in _PHASES:
+        raise StreamError("trailers are not asked for, so they have no answer")
     match reply:
+        case Continue():
+            return _UNCHANGED[phase]
+        case Replace():
+            return _answer(phase, _common(reply))
         case Immediate():
-            _immediate(answer.immediate_response, reply)
-        case Continue() | Replace():
-            common = _common(answer, event)
-            if isinstance(reply, Replace):
-                _set_fields(common.header_mutation, reply.set_fields)
-                common.header_mutation.remove_headers.extend(reply.remove_fields)
-                if reply.body is not None:
-                    common.body_mutation.body = reply.body
-    return answer
+            return wire.ProcessingResponse(immediate_response=_immediate(reply))
 
 
-def _common(answer: wire.ProcessingResponse, event: Event) -> wire.CommonResponse:
-    """Open the part of `answer` that belongs to the phase of `event`; Envoy takes an answer to another phase as an error."""
-    phase: wire.HeadersResponse | wire.BodyResponse
-    match event:
-        case Head(side=Side.REQUEST):
-            phase = answer.request_headers
-        case Head():
-            phase = answer.response_headers
-        case Body(side=Side.REQUEST):
-            phase = answer.request_body
-        case Body():
-            phase = answer.response_body
-        case Trailers():
-            raise StreamError("trailers are not asked for, so they have no answer")
-    phase.SetInParent()
-    return phase.response
+def _answer(phase: _Phase, common: wire.CommonResponse) -> wire.ProcessingResponse:
+    name, kind = _PHASES[phase]
+    return wire.ProcessingResponse(**{name: kind(response=common)})
 
 
-def _immediate(part: wire.ImmediateResponse, reply: Immediate) -> None:
-    part.status.code = reply.status
-    part.body = reply.body
-    part.details = reply.details
-    _set_fields(part.headers, reply.fields)
+_UNCHANGED: Final = {phase: _answer(phase, wire.CommonResponse()) for phase in _PHASES}
 
 
-def _set_fields(mutation: wire.HeaderMutation, fields: Fields) -> None:
-    for name, value in fields:
-        option = mutation.set_headers.add()
-        option.header.key = name
-        option.header.raw_value = value
-        option.append_action = _OVERWRITE
+def _common(reply: Replace) -> wire.CommonResponse:
+    mutation = wire.HeaderMutation(set_headers=_set_headers(reply.set_fields), remove_headers=reply.remove_fields)
+    if reply.body is None:
+        return wire.CommonResponse(header_mutation=mutation)
+    return wire.CommonResponse(header_mutation=mutation, body_mutation=wire.BodyMutation(body=reply.body))
+
+
+def _immediate(reply: Immediate) -> wire.ImmediateResponse:
+    return wire.ImmediateResponse(
+        status=wire.HttpStatus(code=reply.status),
+        headers=wire.HeaderMutation(set_headers=_set_headers(reply.fields)),
+        body=reply.body,
+        details=reply.details,
+    )
+
+
+def _set_headers(fields: Fields) -> list[wire.HeaderValueOption]:
+    return [
+        wire.HeaderValueOption(header=wire.HeaderValue(key=name, raw_value=value), append_action=_OVERWRITE)
+        for name, value in fields
+    ]

@@ -8,9 +8,14 @@ Letter case counts.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from typing import Final
 
 from extproc.errors import Unfulfillable
+
+_MOST_PATTERNS: Final = 1024
+"""How many patterns are remembered; they are the policy's, of which there are few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,7 @@ class Pattern:
         return tuple(".".join(parts[:count]) for count in range(1, len(parts) + (1 if self.below else 0)))
 
 
+@functools.lru_cache(maxsize=_MOST_PATTERNS)
 def parse(text: str) -> Pattern:
     """Read a pattern. Raises `Unfulfillable` (``mask_pattern_invalid``) for a star anywhere but alone or after the last dot.
 
