@@ -9,6 +9,10 @@ GO ?= go
 DEMO_ARGS ?=
 TEST_ARGS ?=
 BENCH_ARGS ?=
+CHAOS_ARGS ?=
+SOAK_ARGS ?=
+FUZZ_ARGS ?=
+FUZZ_SECONDS ?= 600
 OPA_VERSION := 1.22.2
 
 VENV := .venv
@@ -16,7 +20,7 @@ BIN := $(VENV)/bin
 OPA := .cache/bin/opa-$(OPA_VERSION)
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench fmt venv opa lock wire schemas envoy
+.PHONY: help demo test check bench chaos soak fuzz fmt venv opa lock wire schemas envoy
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +43,15 @@ check: venv opa ## lint, types, import contracts, policy tools
 bench: venv ## measure against the shared no-op stream, in one run; needs wrk
 	@command -v wrk >/dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
 	PYTHONPATH=tests $(BIN)/python tests/measure.py $(BENCH_ARGS)
+
+chaos: venv ## kill workers under load and prove that nothing is lost or leaked: ten minutes, results in docs/robustness.md
+	PYTHONPATH=tests $(BIN)/python -m chaos.storm $(CHAOS_ARGS)
+
+soak: venv ## measure memory over 200,000 mixed requests: a quarter of an hour, results in docs/robustness.md
+	PYTHONPATH=tests $(BIN)/python -m chaos.soak $(SOAK_ARGS)
+
+fuzz: venv ## feed every reader of foreign bytes what breaks it: make fuzz FUZZ_SECONDS=60 FUZZ_ARGS="path request"
+	PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_ARGS)
 
 fmt: venv opa ## format code and policies
 	$(BIN)/ruff format

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from google.protobuf.message import DecodeError
 from google.protobuf.struct_pb2 import Struct, Value
 
 from extproc.errors import StreamError
@@ -76,14 +77,14 @@ def _head(message: wire.ProcessingRequest, http: wire.HttpHeaders, side: Side) -
 @functools.lru_cache(maxsize=_MOST_TOKENS)
 def _claims(encoded: bytes) -> Mapping[str, Any]:
     """Return a namespace's metadata as plain values; the same token gives the same bytes, request after request."""
-    return MappingProxyType(_plain(Struct.FromString(encoded)))
+    return MappingProxyType(_plain(_struct(encoded)))
 
 
 @functools.lru_cache(maxsize=_MOST_PEERS)
 def _texts(encoded: bytes) -> Mapping[str, str]:
     """Return the attributes that are text; the few numbers among them as text too. A connection's are the same each time."""
     found: dict[str, str] = {}
-    for name, value in Struct.FromString(encoded).fields.items():
+    for name, value in _struct(encoded).fields.items():
         match value.WhichOneof("kind"):
             case "string_value":
                 found[name] = value.string_value
@@ -92,6 +93,13 @@ def _texts(encoded: bytes) -> Mapping[str, str]:
             case _:
                 pass
     return MappingProxyType(found)
+
+
+def _struct(encoded: bytes) -> Struct:
+    try:
+        return Struct.FromString(encoded)
+    except DecodeError as error:
+        raise StreamError("what Envoy says of the request is not a Struct") from error
 
 
 def _plain(struct: Struct) -> dict[str, Any]:

@@ -126,7 +126,7 @@ class Exchange:
         outgoing = self._guard.adapter.write(reading)
         credential = self._guard.credential()
         await self._record_intent(outgoing)
-        if reading.renames:
+        if reading.outdates:
             self._guard.upstream.forget()
         self._reading, self._method = reading, request.method
         return forwarding.towards_database(request.head, outgoing, credential)
@@ -225,7 +225,9 @@ class Exchange:
             forwarding.require_readable(response.head)
             native = guard.adapter.read_error(response)
             await self._conclude("failed", native.status)
-            return native
+            # The database's own status goes with its own fields: when to try again, its trace.
+            whole = response.body and native.status == response.status
+            return forwarding.towards_client(response.head, native.body, native.fields) if whole else native
         if not _FIRST_SUCCESS <= response.status < _FIRST_REDIRECT:
             raise UpstreamError("the database's answer is neither a success nor an error", code="answer_unrecognised")
         reply = self._deliver(reading, response)
@@ -269,8 +271,8 @@ class Exchange:
         return self._guard.adapter.denial(Denial(error=error, exchange=self._account.exchange))
 
     def _forget_names(self) -> None:
-        """Make every worker ask again for names that a rename of this exchange may have changed."""
-        if self._reading is not None and self._reading.renames:
+        """Make every worker ask again for names that this exchange may have changed."""
+        if self._reading is not None and self._reading.outdates:
             self._guard.upstream.forget()
 
     async def ended(self) -> None:

@@ -101,7 +101,7 @@ class Upstream:
             return kept[1]
         answer = await self._fetch(question)
         # An answer that was overtaken by a change, or that says "no such thing", is used once and not kept.
-        if answer is not None and generation == self._generation.now():
+        if question.kept and answer is not None and generation == self._generation.now():
             self._kept[question] = (self._clock() + _KEPT_SECONDS, answer)
             self._kept.move_to_end(question)
             if len(self._kept) > _MOST_KEPT:

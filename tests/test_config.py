@@ -173,6 +173,8 @@ def test_an_unknown_key_is_named_with_its_line_and_the_nearest_known_one(tmp_pat
         ("version: 1", "version: '1'", "1: version"),
         ("version: 1", "version: 2", "1: version"),
         ("version: 1", "version: true", "1: version"),
+        ("version: 1", 'version: !!int ""', "1: version"),
+        ("version: 1", "version: !!int 0b", "1: version"),
         ("name: kb", "name: [kb]", "3: databases[0].name"),
         ("name: kb", "name: KB", "3: databases[0].name"),
         ("name: kb", "name: yes", "3: databases[0].name"),
@@ -191,6 +193,7 @@ def test_an_unknown_key_is_named_with_its_line_and_the_nearest_known_one(tmp_pat
         ("jwks: {file: jwks.json}", "jwks: {file: a, uri: 'https://b'}", "10: identity.issuers[0].jwks"),
         ("jwks: {file: jwks.json}", "jwks: {uri: 'http://idp.example'}", "10: identity.issuers[0].jwks.uri"),
         ("jwks: {file", "audiences: []\n      jwks: {file", "10: identity.issuers[0].audiences"),
+        ("jwks: {file", "demo: !!bool maybe\n      jwks: {file", "10: identity.issuers[0].demo"),
         ("jwks: {file", "max_lifetime: 3600\n      jwks: {file", "10: identity.issuers[0].max_lifetime"),
         ("policy:", "workers: 0\npolicy:", "11: workers"),
         ("policy:", "workers: 1.5\npolicy:", "11: workers"),
@@ -224,6 +227,19 @@ def test_a_wrong_value_is_named_with_its_key_and_line(tmp_path: Path, old: str, 
 def test_what_is_no_mapping_of_keys_is_refused(tmp_path: Path, text: str, said: str) -> None:
     """Broken YAML, several documents, tags and merge keys are refused at their place."""
     assert complaint(tmp_path, text).startswith(said)
+
+
+def test_a_file_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+    """Brackets that the parser cannot follow are a complaint like any other."""
+    assert "nested" in complaint(tmp_path, "version: " + "[" * 5000)
+
+
+def test_attack_on_the_terminal_a_key_is_shown_in_one_printable_line(tmp_path: Path) -> None:
+    """A key in quotes may hold line feeds and escapes; the complaint about it holds neither."""
+    said = complaint(tmp_path, LEAST + '"a\\n\\e[2J": 1\n')
+
+    assert said.isprintable()
+    assert "is an unknown key" in said
 
 
 def test_a_duplicate_key_is_refused(tmp_path: Path) -> None:

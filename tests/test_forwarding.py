@@ -66,14 +66,31 @@ def test_a_chunked_request_gets_no_length_beside_it() -> None:
     assert "content-length" not in {name for name, _ in received}
 
 
-def test_a_rewritten_answer_loses_what_is_untrue_of_it() -> None:
-    """Length, validators and digests follow the body that is delivered."""
-    fields = ((":status", b"200"), ("content-length", b"999"), ("etag", b'"x"'), ("digest", b"y"), ("x-own", b"z"))
+def answer(fields: Fields) -> Fields:
+    """Return the fields that the client receives of a rewritten answer with these."""
     head = Head(side=Side.RESPONSE, fields=fields, end_of_stream=False)
+    return forwarded(fields, towards_client(head, b"{}"))
 
-    delivered = forwarded(fields, towards_client(head, b"{}"))
 
-    assert delivered == ((":status", b"200"), ("x-own", b"z"), ("content-length", b"2"))
+def test_a_rewritten_answer_loses_what_is_untrue_of_it() -> None:
+    """Length, validators and digests follow the body that is delivered; what the database says besides stays, in its order."""
+    own = ((":status", b"200"), ("set-cookie", b"b"), ("vary", b"origin"), ("set-cookie", b"a"))
+    fields = (*own, ("content-length", b"999"), ("etag", b'"x"'), ("digest", b"y"), ("digest", b"z"), ("signature", b"s"))
+
+    assert answer(fields) == (*own, ("content-length", b"2"), ("cache-control", b"no-store"))
+
+
+@pytest.mark.parametrize("name", ["cache-control", "expires", "cdn-cache-control", "surrogate-control"])
+def test_no_cache_keeps_what_was_masked_for_one_caller(name: str) -> None:
+    """Whatever the database allows caches to do with its own answer, a rewritten one is not to be stored."""
+    kept = [(field, value) for field, value in answer(((":status", b"200"), (name, b"public"))) if field != ":status"]
+
+    assert kept == [("cache-control", b"no-store")]
+
+
+def test_a_rewritten_answer_of_unknown_length_gets_none() -> None:
+    """An answer in chunks stays in chunks: a second framing would be smuggling."""
+    assert "content-length" not in {name for name, _ in answer(((":status", b"200"), ("transfer-encoding", b"chunked")))}
 
 
 @pytest.mark.parametrize("encoding", [b"gzip", b"br", b"identity, gzip", b"\xff"])
@@ -86,7 +103,18 @@ def test_an_encoded_answer_is_refused(encoding: bytes) -> None:
     assert caught.value.code == "answer_encoded"
 
 
-@pytest.mark.parametrize("fields", [(), (("content-encoding", b"identity"),), (("content-encoding", b""),)])
+def test_a_part_of_an_answer_is_refused() -> None:
+    """Ranges are never asked for; a part of a document cannot be masked as what it is a part of."""
+    head = Head(side=Side.RESPONSE, fields=((":status", b"206"), ("content-range", b"bytes 0-1/9")), end_of_stream=False)
+
+    with pytest.raises(UpstreamError) as caught:
+        require_readable(head)
+    assert caught.value.code == "answer_partial"
+
+
+@pytest.mark.parametrize(
+    "fields", [(), ((":status", b"200"),), (("content-encoding", b"identity"),), (("content-encoding", b""),)]
+)
 def test_a_plain_answer_is_read(fields: Fields) -> None:
     """No encoding, or the identity, is readable."""
     require_readable(Head(side=Side.RESPONSE, fields=fields, end_of_stream=False))

@@ -72,6 +72,15 @@ async def test_a_question_is_asked_with_the_gateways_credential_and_kept_for_sec
     assert {request.headers["x-chroma-token"] for request in database.requests} == {"own-key"}
 
 
+async def test_a_question_whose_time_would_tell_is_asked_each_time(asker: Asker, database: Database) -> None:
+    """What is marked as not to be kept is never answered from memory."""
+    question = Question(topic="collection", method="GET", target="/tickets", kept=False)
+    await asker.upstream.ask((question,))
+    await asker.upstream.ask((question,))
+
+    assert len(database.requests) == 2
+
+
 async def test_what_one_worker_makes_untrue_every_worker_forgets(database: Database, tmp_path: Path) -> None:
     """The workers share one small file, and each looks at it before it believes what it knows."""
     one, two = Asker(database, tmp_path / "generation"), Asker(database, tmp_path / "generation")

@@ -42,16 +42,22 @@ def read_leaves(directory: Path, worker: str | None = None) -> Iterator[Leaf]:
         for line in read_lines(directory, one):
             try:
                 yield _LEAF.decode(line)
-            except msgspec.MsgspecError as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 raise AuditError(f"the log of {one} holds something that is no leaf", code="entry_unreadable") from error
 
 
 def read_lines(directory: Path, worker: str) -> Iterator[bytes]:
-    """Give each whole leaf of one worker as its canonical bytes, without the line feed; one still being written is left out."""
-    with (Place.of(directory, worker).log / LEAVES).open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield line[:-1]
+    """Give each whole leaf of one worker as its canonical bytes, without the line feed; one still being written is left out.
+
+    Raises `AuditError` where the log cannot be read.
+    """
+    try:
+        with (Place.of(directory, worker).log / LEAVES).open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield line[:-1]
+    except OSError as error:
+        raise AuditError(f"the log of {worker} cannot be read: {error.strerror}", code="entry_unreadable") from error
 
 
 def open_private(directory: Path, worker: str, index: int, sealing_key: Secret) -> Opened:
@@ -60,7 +66,10 @@ def open_private(directory: Path, worker: str, index: int, sealing_key: Secret) 
     Raises `AuditError` with the code ``entry_missing``, ``entry_erased`` or, for a wrong key or changed bytes,
     ``entry_unreadable``.
     """
-    record, slot = segments.find(Place.of(directory, worker).private, index)
+    try:
+        record, slot = segments.find(Place.of(directory, worker).private, index)
+    except OSError as error:
+        raise AuditError(f"the files of entry {index} cannot be read: {error.strerror}", code="entry_unreadable") from error
     key = Wrapper(sealing_key, worker).key(slot, index)
     sealer = Sealer(worker)
     hidden = sealer.open_private(record.private, key, index)

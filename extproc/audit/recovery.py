@@ -50,7 +50,7 @@ def _beyond(log: bytes, common: int, following: int) -> Completion:
     for index, line in enumerate(extra, following):
         try:
             found = msgspec.json.decode(line, type=_Index).index
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             found = -1
         if found != index:
             raise AuditError(f"the log has something else where leaf {index} should be; it was changed from outside")

@@ -146,9 +146,9 @@ def _ext_proc(database: Database, identity: Identity, limits: Limits) -> Externa
         metadata_options=MetadataOptions(forwarding_namespaces=namespaces),
         request_attributes=list(_REQUEST_ATTRIBUTES),
         response_attributes=list(_RESPONSE_ATTRIBUTES),
-        # The path is the adapter's to write, and Envoy's own fields are taken off; host and scheme stay, and what
+        # Method and path are the adapter's to write, and Envoy's own fields are taken off; host and scheme stay, and what
         # is not allowed is an error, never silently left undone.
         mutation_rules=HeaderMutationRules(
-            allow_envoy=True, allow_expression=RegexMatcher(regex=":path"), disallow_is_error=True
+            allow_envoy=True, allow_expression=RegexMatcher(regex=":(method|path)"), disallow_is_error=True
         ),
     )

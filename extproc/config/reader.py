@@ -78,6 +78,8 @@ class Reader:
             raise ConfigError(f"{self._path}{place}: is not one YAML document; look at quotes and indentation") from None
         except yaml.YAMLError:
             raise ConfigError(f"{self._path}: is not YAML text") from None
+        except RecursionError:
+            raise ConfigError(f"{self._path}: is nested too deep for a configuration; look at brackets") from None
         if node is None:
             raise ConfigError(f"{self._path}: is empty; `version: 1` and a database are the start")
         return self._mapping(node, kind, "")
@@ -88,7 +90,8 @@ class Reader:
         while place and place not in self._lines:
             place = place[: max(place.rfind("."), place.rfind("["), 0)]
         line = self._lines.get(place, 1)
-        return ConfigError(f"{self._path}:{line}: {where + ': ' if where else ''}{message}")
+        shown = where if where.isprintable() else repr(where)  # a key in quotes may hold anything, and this is one line
+        return ConfigError(f"{self._path}:{line}: {shown + ': ' if where else ''}{message}")
 
     def _mapping(self, node: yaml.Node, kind: type, where: str) -> Any:
         given = self._members(node, where)
@@ -163,7 +166,7 @@ class Reader:
             raise self.error(where, f"must be {words}")
         try:
             return yaml.SafeLoader("").construct_object(node)
-        except ValueError:
+        except (ValueError, IndexError, KeyError):  # PyYAML's, of a tag that does not fit what it stands on
             raise self.error(where, f"must be {words}") from None
 
     def _form(self, node: yaml.Node, form: Form, where: str) -> Any:

@@ -21,12 +21,13 @@ class Question:
     """Something that only the database knows, to be asked with the gateway's own credential.
 
     `topic` is the kind of question (one word, for evidence), `method` and `target` are how it is asked. Equal questions share a
-    cached answer for a short time.
+    cached answer for a short time; not where `kept` is false, because how long an answer takes must not tell what it is.
     """
 
     topic: str
     method: str
     target: str
+    kept: bool = True
 
 
 Facts = dict[Question, object]
@@ -38,14 +39,14 @@ class Reading:
     """A request as the adapter understands it.
 
     While `questions` is not empty the operations are not settled: the answers go back through `Adapter.resolve`. `form` is the
-    adapter's own parsed request, which nobody else reads. `renames` says that this request, once done, makes
-    answers untrue that were given before.
+    adapter's own parsed request, which nobody else reads. `outdates` says that this request, once done, makes
+    answers to questions untrue: names appear, change or go.
     """
 
     operations: tuple[Operation, ...]
     form: object
     questions: tuple[Question, ...] = ()
-    renames: bool = False
+    outdates: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

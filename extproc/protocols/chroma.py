@@ -2,13 +2,15 @@
 
 Chroma names collections by UUID on most paths and does not check there that the tenant and database in the path are the
 collection's own. So the id is read in every spelling that Chroma reads, brought to one, and the database is asked for the
-collection's name under exactly that tenant and database: one that is elsewhere does not exist. What may be asked is in
-`chroma_forms`, what it means in `chroma_operations`, what comes back in `chroma_answer` and `chroma_errors`.
+collection's name under exactly that tenant and database: one that is elsewhere does not exist. The database is also asked
+whether a collection is there that a client wants to get or else create: if so, the client looks it up, and no more. What may
+be asked is in `chroma_forms`, what it means in `chroma_operations`, what comes back in `chroma_answer` and `chroma_errors`.
 """
 
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -20,12 +22,15 @@ from extproc.operation import Answer
 from extproc.protocols import chroma_answer, chroma_errors, chroma_forms, chroma_operations, routes
 from extproc.protocols.adapter import Denial, Facts, Outgoing, Question, Reading, json_immediate
 from extproc.protocols.chroma_forms import Form
+from extproc.protocols.routes import Target
 
 _HEARTBEATS: Final = frozenset({b"/api/v2", b"/api/v2/heartbeat"})
 _HEALTH_CHECK: Final = b"/api/v2/healthcheck"
 _READY: Final = {"is_executor_ready": True, "is_log_client_ready": True}
 _MOST_QUESTIONS: Final = 1024
 """How many questions are kept ready; each is about one collection."""
+_OUTDATING: Final = frozenset({"create", "drop", "clear", "fork", "attach"})
+"""Kinds of requests after which collections are there that were not, or the other way round."""
 _JSON: Final = frozenset({"application/json", "application/json;charset=utf-8"})
 
 
@@ -60,36 +65,46 @@ class Chroma:
         _check_content(request)
         form = chroma_forms.read(request.method, target, match, request.body)
         operations = chroma_operations.operations(form, database)
-        if form.names != "uuid":
-            # A deletion by name makes no answer untrue that could do harm: an id that is gone is asked for in vain.
-            return Reading(operations=operations, form=form)
-        question = _question(form)
-        renames = form.kind == "alter" and (form.body or {}).get("new_name") is not None
-        return Reading(operations=operations, form=form, questions=(question,), renames=renames)
+        return Reading(operations=operations, form=form, questions=_questions(form), outdates=_outdates(form))
 
     def resolve(self, reading: Reading, facts: Facts) -> Reading:
-        """Put the collection's name in. Raises `NotFound`, also for a collection of another tenant or database."""
+        """Put the collection's name in, or settle whether it is there.
+
+        Raises `NotFound` for an id that is unknown, also where it is a collection's of another tenant or database.
+        """
         form = _form(reading)
         (question,) = reading.questions
-        found = facts[question]
-        wanted = {name: form.parameters[name] for name in ("tenant", "database")}
+        found = _found(form, facts[question])
+        if form.kind == "create":
+            return self._got_or_created(reading, found)
         if found is None:
-            raise _not_found()
-        match found:
-            case {"id": str(collection_id), "name": str(name), "tenant": str(tenant), "database": str(place)} if name:
-                if {"tenant": tenant, "database": place} != wanted:
-                    raise _not_found()
-            case _:
-                raise UpstreamError("the database does not say what the collection is called", code="answer_unrecognised")
-        if collection_id != form.parameters["collection_id"]:
-            raise UpstreamError("the database told of another collection than was asked for", code="answer_unrecognised")
-        operations = tuple(chroma_operations.named(operation, name) for operation in reading.operations)
-        return Reading(operations=operations, form=form, renames=reading.renames)
+            raise NotFound("the collection does not exist in this tenant and database")
+        if found.id != form.parameters["collection_id"]:
+            raise _of_another()
+        operations = tuple(chroma_operations.named(operation, found.name) for operation in reading.operations)
+        return Reading(operations=operations, form=form, outdates=reading.outdates)
+
+    def _got_or_created(self, reading: Reading, found: _Found | None) -> Reading:
+        """Return the look-up of a collection that is there, else the creation.
+
+        Chroma ignores what else a client sends for a collection that exists, and gives the same bytes as for a look-up. Only a
+        look-up is sure to create nothing should the collection have gone meanwhile.
+        """
+        form = _form(reading)
+        if found is None:
+            return Reading(operations=reading.operations, form=form, outdates=reading.outdates)
+        name = (form.body or {})["name"]
+        if found.name != name:
+            raise _of_another()
+        target = Target(segments=(*form.target.segments, name))
+        look_up = chroma_forms.read("GET", target, self._routes.match("GET", target.segments), b"")
+        (asked,) = reading.operations
+        return Reading(operations=chroma_operations.operations(look_up, asked.database), form=look_up)
 
     def narrow(self, reading: Reading, terms: tuple[Terms, ...]) -> Reading:
         """Apply each operation's terms to the request. Raises `Unfulfillable`."""
         form = chroma_operations.narrowed(_form(reading), reading.operations, terms)
-        return Reading(operations=reading.operations, form=form, renames=reading.renames)
+        return Reading(operations=reading.operations, form=form, outdates=reading.outdates)
 
     def write(self, reading: Reading) -> Outgoing:
         """Return the canonical bytes of a reading."""
@@ -131,17 +146,53 @@ def _check_content(request: Request) -> None:
             raise Unsupported("the content type must be application/json")
 
 
-def _question(form: Form) -> Question:
-    """Return the question for a collection's name; the database answers it only under the collection's own database."""
-    parameters = form.parameters
-    return _asked(parameters["tenant"], parameters["database"], parameters["collection_id"])
+def _outdates(form: Form) -> bool:
+    """Return whether a collection may appear, change its name or go by this request."""
+    if form.kind == "alter":
+        return (form.body or {}).get("new_name") is not None
+    return form.kind in _OUTDATING
+
+
+def _questions(form: Form) -> tuple[Question, ...]:
+    """Return the question for the name of a collection, or for whether it is there."""
+    body = form.body or {}
+    asked: tuple[str, ...]
+    if form.names == "uuid":
+        asked = ("by-id", form.parameters["collection_id"])
+    elif form.kind == "create" and body.get("get_or_create"):
+        asked = (body["name"],)
+    else:
+        return ()
+    return (_question(form.parameters["tenant"], form.parameters["database"], *asked),)
 
 
 @functools.lru_cache(maxsize=_MOST_QUESTIONS)
-def _asked(tenant: str, database: str, collection: str) -> Question:
-    segments = ("api", "v2", "tenants", tenant, "databases", database, "collections", "by-id", collection)
-    return Question(topic="collection", method="GET", target=str(routes.Target(segments=segments)))
+def _question(tenant: str, database: str, *asked: str) -> Question:
+    segments = ("api", "v2", "tenants", tenant, "databases", database, "collections", *asked)
+    # Whether a name is taken is asked each time: were it kept, the time of a denial would tell it to whoever has no grant.
+    return Question(topic="collection", method="GET", target=str(Target(segments=segments)), kept=asked[0] == "by-id")
 
 
-def _not_found() -> NotFound:
-    return NotFound("the collection does not exist in this tenant and database")
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the database tells of a collection."""
+
+    id: str
+    name: str
+
+
+def _found(form: Form, answer: object) -> _Found | None:
+    """Return the collection that an answer tells of; None where there is none in the request's tenant and database."""
+    match answer:
+        case None:
+            return None
+        case {"id": str(found), "name": str(name), "tenant": str(tenant), "database": str(database)} if name:
+            if (tenant, database) != (form.parameters["tenant"], form.parameters["database"]):
+                return None
+            return _Found(found, name)
+        case _:
+            raise UpstreamError("the database does not say what the collection is called", code="answer_unrecognised")
+
+
+def _of_another() -> UpstreamError:
+    return UpstreamError("the database told of another collection than was asked for", code="answer_unrecognised")

@@ -18,7 +18,7 @@ import msgspec
 from extproc.errors import Malformed, Unrecognised
 from extproc.protocols import chroma_search, strict_json
 from extproc.protocols.chroma_where import is_plain
-from extproc.protocols.routes import Match, Target
+from extproc.protocols.routes import Match, Target, is_segment
 from extproc.protocols.strict_json import shown
 
 INCLUDABLE: Final = frozenset({"documents", "metadatas", "embeddings", "distances", "uris"})
@@ -34,7 +34,9 @@ _DASHED: Final = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
 _UUID: Final = re.compile(rf"(?:{_HEX}{{32}}|{_DASHED}|\{{{_DASHED}\}}|urn:uuid:{_DASHED})")
 """The spellings that Rust's `uuid` reads, which is what Chroma reads."""
 
-_COLLECTION_NAME: Final = re.compile(r"[A-Za-z0-9._-]{3,512}")
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{3,512}")
+"""The names of collections and databases."""
+_PAGE_NAME: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _LONGEST_NAME: Final = 512
 _MOST_QUERIES: Final = 1000
 """Query vectors in one request; Chroma itself names no bound."""
@@ -48,8 +50,8 @@ Member = Callable[[msgspec.Raw, str], Any]
 """Reads and checks one member of a body; gives what is to be written in its place."""
 
 Kind = Literal[
-    "service", "tenant", "databases", "list", "create", "describe", "alter", "drop",
-    "add", "update", "delete", "count", "get", "query", "search",
+    "service", "page", "tenant", "databases", "establish", "clear", "list", "create", "describe", "alter", "drop", "fork",
+    "attach", "detach", "add", "update", "delete", "count", "get", "query", "search",
 ]  # fmt: skip
 
 
@@ -90,7 +92,7 @@ def read(method: str, target: Target, match: Match, body: bytes) -> Form:
     route = match.route
     shape = SHAPES.get((route.method, route.template))
     if shape is None:
-        raise Unrecognised("this operation is known and not let through yet", code="operation_unsupported")
+        raise Unrecognised("this operation is known and let through for nobody", code="operation_unsupported")
     for name, value in target.query:
         if name in shape.repeated and value == match.parameters[name]:
             continue
@@ -100,6 +102,8 @@ def read(method: str, target: Target, match: Match, body: bytes) -> Form:
     parameters = dict(match.parameters)
     if shape.names == "uuid":
         parameters["collection_id"] = _uuid(parameters["collection_id"])
+    if shape.kind == "page" and _PAGE_NAME.fullmatch(parameters["*"]) is None:
+        raise Unrecognised("the database has no such page", code="operation_unknown")
     parts = tuple(parameters[part[1:-1]] if part.startswith("{") else part for part in route.parts())
     for name, value in parameters.items():
         if not (1 <= len(value) <= _LONGEST_NAME):
@@ -186,9 +190,26 @@ def _name(raw: msgspec.Raw, name: str) -> str:
 
 
 def _check_name(found: str, what: str) -> None:
-    """Hold a collection's name to Chroma's own grammar: names stand in evidence for ever, so nothing else may pass for one."""
-    if _COLLECTION_NAME.fullmatch(found) is None:
-        raise Malformed(f"{what} is not a collection's name: 3 to 512 of the characters A-Z a-z 0-9 . _ -")
+    """Hold a name to Chroma's own grammar: names stand in evidence for ever, so nothing else may pass for one."""
+    if _NAME.fullmatch(found) is None:
+        raise Malformed(f"{what} is not a name: 3 to 512 of the characters A-Z a-z 0-9 . _ -")
+
+
+def _label(raw: msgspec.Raw, name: str) -> str:
+    """Read a name to which Chroma has no grammar, but by which a later request must be able to reach what it names."""
+    found = strict_json.typed(raw, _text, name)
+    if len(found) > _LONGEST_NAME or not is_segment(found):
+        raise Malformed(f"'{name}' is not text that a path can hold")
+    return found
+
+
+def _keeping_output(raw: msgspec.Raw, name: str) -> bool:
+    """Refuse to delete what the request does not name: the collection that a function has written."""
+    if _boolean(raw, name):
+        raise Unrecognised(
+            f"'{name}' deletes a collection without naming it; delete it by its name", code="operation_unsupported"
+        )
+    return False
 
 
 def _include(raw: msgspec.Raw, name: str) -> list[str]:
@@ -275,9 +296,20 @@ SHAPES: Final[Mapping[tuple[str, str], Shape]] = {
     ("GET", "/api/v2/version"): _SERVICE,
     ("GET", "/api/v2/pre-flight-checks"): _SERVICE,
     ("GET", "/api/v2/auth/identity"): _SERVICE,
+    ("GET", "/openapi.json"): _SERVICE,
+    ("GET", "/docs/{*}"): Shape(kind="page"),
+    ("POST", "/api/v2/reset"): Shape(kind="clear"),
+    ("POST", "/api/v2/tenants"): Shape(kind="establish", members={"name": _label}, required=frozenset({"name"})),
     ("GET", "/api/v2/tenants/{tenant_name}"): Shape(kind="tenant"),
+    ("PATCH", "/api/v2/tenants/{tenant_name}"): Shape(
+        kind="tenant", members={"resource_name": _label}, required=frozenset({"resource_name"})
+    ),
     ("GET", "/api/v2/tenants/{tenant}/databases"): Shape(kind="databases", parameters=_PAGE),
+    ("POST", "/api/v2/tenants/{tenant}/databases"): Shape(
+        kind="establish", members={"name": _name}, required=frozenset({"name"})
+    ),
     ("GET", _DATABASE): Shape(kind="tenant", repeated=frozenset({"tenant"})),  # the asynchronous client sends it twice
+    ("DELETE", _DATABASE): Shape(kind="clear"),
     ("GET", f"{_DATABASE}/collections_count"): Shape(kind="tenant"),
     ("GET", _COLLECTIONS): Shape(kind="list", parameters=_PAGE),
     ("POST", _COLLECTIONS): Shape(
@@ -304,6 +336,20 @@ SHAPES: Final[Mapping[tuple[str, str], Shape]] = {
         names="uuid",
     ),
     ("GET", f"{_COLLECTION}/indexing_status"): Shape(kind="describe", names="uuid"),
+    ("POST", f"{_COLLECTION}/fork"): Shape(
+        kind="fork", members={"new_name": _name}, required=frozenset({"new_name"}), names="uuid"
+    ),
+    ("GET", f"{_COLLECTION}/fork_count"): Shape(kind="describe", names="uuid"),
+    ("POST", f"{_COLLECTION}/functions/attach"): Shape(
+        kind="attach",
+        members={"name": _label, "function_id": _label, "output_collection": _name, "params": _nullable(_object())},
+        required=frozenset({"name", "function_id", "output_collection"}),
+        names="uuid",
+    ),
+    ("GET", f"{_COLLECTION}/functions/{{function_name}}"): Shape(kind="describe", names="uuid"),
+    ("POST", f"{_COLLECTION}/attached_functions/{{name}}/detach"): Shape(
+        kind="detach", members={"delete_output": _keeping_output}, names="uuid"
+    ),
     ("GET", f"{_COLLECTION}/count"): Shape(kind="count", parameters={"read_level": _READ_LEVELS.__contains__}, names="uuid"),
     ("POST", f"{_COLLECTION}/add"): _ADD,
     ("POST", f"{_COLLECTION}/upsert"): _ADD,

@@ -34,7 +34,9 @@ _RESULTS: Final = 10
 def operations(form: Form, database: str) -> tuple[Operation, ...]:
     """Return what `form` asks for, one Operation for each search it holds. Raises `Malformed`, `Unrecognised`."""
     collection = UNNAMED if form.names == "uuid" else form.parameters.get("collection_id")
-    places = (form.parameters.get("tenant", form.parameters.get("tenant_name")), form.parameters.get("database"))
+    body = form.body or {}
+    made = body["name"] if form.kind == "establish" else None
+    places = (form.parameters.get("tenant", form.parameters.get("tenant_name")), form.parameters.get("database"), made)
     operation = Operation(
         database=database,
         engine="chroma",
@@ -64,11 +66,13 @@ def _asked(form: Form, touched: tuple[str, ...]) -> dict[str, Any]:
         case "create":
             created = (body["name"],)
             asked = {"collection": body["name"], "writes": created, "reads": created if body.get("get_or_create") else ()}
-        case "alter":
+        case "alter" | "drop" | "detach":
             new = body.get("new_name")
             asked = {"writes": touched if new is None else (*touched, new)}
-        case "drop":
-            asked = {"writes": touched}
+        case "fork":
+            asked = {"reads": touched, "writes": (body["new_name"],)}
+        case "attach":
+            asked = {"reads": touched, "writes": (*touched, body["output_collection"])}
         case "describe" | "search":
             asked = {"reads": touched}
         case "count":
@@ -86,7 +90,7 @@ def _asked(form: Form, touched: tuple[str, ...]) -> dict[str, Any]:
             # Each vector is answered by up to `limit` records, so their number is part of what is asked.
             batch = Batch(count=max(1, form.queries))
             asked = {"reads": touched, "limit": limit, "probe": "vector", "batch": batch, **_selection(body), **_included(form)}
-        case _:  # the service, a tenant or a database: nothing but its name
+        case _:  # the service, a tenant or a database: nothing but its name, also where all that is in it goes
             pass
     return asked
 

@@ -61,7 +61,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A route, and the values of the parameters in its path."""
+    """A route, and the values of the parameters in its path; of a wildcard, all that it stands for, joined by slashes."""
 
     route: Route
     parameters: Mapping[str, str]
@@ -85,9 +85,14 @@ def _segment(raw: str) -> str:
         segment = unquote_to_bytes(raw).decode()
     except UnicodeDecodeError:
         raise _ambiguous() from None
-    if segment in _DOTS or not segment.isprintable() or not _FORBIDDEN.isdisjoint(segment):
+    if not is_segment(segment):
         raise _ambiguous()
     return segment
+
+
+def is_segment(text: str) -> bool:
+    """Return whether `text` can be a part of a path here, so that what has this name can be reached by it."""
+    return bool(text) and text not in _DOTS and text.isprintable() and _FORBIDDEN.isdisjoint(text)
 
 
 def _query(raw: str) -> tuple[tuple[str, str], ...]:
@@ -109,12 +114,12 @@ class Routes:
 
     def __init__(self, routes: tuple[Route, ...]) -> None:
         self._exact: defaultdict[tuple[str, int], list[tuple[Route, tuple[str, ...]]]] = defaultdict(list)
-        self._wild: list[tuple[Route, tuple[str, ...]]] = []
+        self._wild: list[tuple[Route, tuple[str, ...], str]] = []
         # A fixed segment wins over a parameter, the first difference deciding, as in the routers of the databases.
         for route in sorted(routes, key=lambda route: tuple(part.startswith("{") for part in route.parts())):
             parts = route.parts()
             if _WILD.fullmatch(parts[-1]):
-                self._wild.append((route, parts[:-1]))
+                self._wild.append((route, parts[:-1], parts[-1][1:-1]))
             else:
                 self._exact[route.method, len(parts)].append((route, parts))
 
@@ -127,9 +132,9 @@ class Routes:
                 parameters = _parameters(parts, segments)
                 if parameters is not None:
                     return Match(route=route, parameters=parameters)
-        for route, head in self._wild:
+        for route, head, name in self._wild:
             if route.method in {"*", wanted} and segments[: len(head)] == head:
-                return Match(route=route, parameters={})
+                return Match(route=route, parameters={name: "/".join(segments[len(head) :])})
         raise Unrecognised("this method and path belong to no known operation", code="operation_unknown")
 
 

@@ -104,10 +104,13 @@ def vectors(raw: msgspec.Raw, member: str) -> int:
     numbers, or of plain strings; nothing in them can bear on a decision.
     """
     text = bytes(raw)
-    strings = text.count(b'"')
+    strings = text.count(b'"') // 2
     if not text.startswith(b"[") or text.translate(None, _BASE64 if strings else _NUMBERS):
         raise Malformed(f"{shown(member)} is not a list of vectors")
-    return strings // 2 if strings else text.count(b"[") - 1
+    lists = text.count(b"[") - 1
+    if strings and lists:  # whoever counts the one would miss the other
+        raise Malformed(f"{shown(member)} holds vectors of two kinds")
+    return strings or lists
 
 
 def finite(raw: msgspec.Raw) -> bool:

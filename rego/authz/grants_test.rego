@@ -40,12 +40,27 @@ test_an_admin_deletes_by_filter if {
 	count(refused(["admin"], "delete_records", "filter")) == 0
 }
 
+administrative := [
+	"alter_collection",
+	"cluster_admin",
+	"copy_collection",
+	"create_collection",
+	"database_change",
+	"delete_collection",
+	"pipeline_change",
+	"pipeline_read",
+]
+
 test_a_writer_does_not_administer if {
-	refused(["writer"], "delete_collection", "none") == {"action_not_granted"}
+	every action in administrative {
+		refused(["writer"], action, "none") == {"action_not_granted"}
+	}
 }
 
 test_an_admin_administers if {
-	count(refused(["admin"], "delete_collection", "none")) == 0
+	every action in administrative {
+		count(refused(["admin"], action, "none")) == 0
+	}
 }
 
 test_nobody_does_what_cannot_be_judged if {

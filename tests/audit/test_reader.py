@@ -45,13 +45,30 @@ def test_a_leaf_that_is_being_written_is_left_out(directory: Path) -> None:
     assert len(list(read_leaves(directory, "one"))) == 2
 
 
-def test_what_is_no_leaf_is_an_error(directory: Path) -> None:
+@pytest.mark.parametrize("line", [b"{}", b'{"kind":"\xff"}', b'{"x":' + b"[" * 5000])
+def test_what_is_no_leaf_is_an_error(directory: Path, line: bytes) -> None:
     """A line that is not a leaf is reported, not skipped."""
     with (Place.of(directory, "one").log / LEAVES).open("ab") as file:
-        file.write(b"{}\n")
+        file.write(line + b"\n")
 
     with pytest.raises(AuditError, match="no leaf"):
         list(read_leaves(directory, "one"))
+
+
+@pytest.mark.parametrize("kind", ["seal", "keys"])
+def test_a_file_that_is_a_directory_or_gone_is_an_error(directory: Path, kind: str) -> None:
+    """Evidence whose files cannot be read says so in our own words."""
+    path = Place.of(directory, "one").private / segments.name(0, kind)
+    path.unlink()
+    if kind == "seal":  # one that is only gone is simply no segment
+        path.mkdir()
+    (Place.of(directory, "two").log / LEAVES).unlink()
+
+    with pytest.raises(AuditError) as caught:
+        open_private(directory, "one", 0, KEY)
+    assert caught.value.code == "entry_unreadable"
+    with pytest.raises(AuditError, match="the log of two cannot be read"):
+        list(read_leaves(directory, "two"))
 
 
 def test_commitments_open_with_the_salts_of_the_private_part(directory: Path) -> None:

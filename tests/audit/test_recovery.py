@@ -61,7 +61,7 @@ def test_a_leaf_changed_from_outside_is_refused(at: int) -> None:
         complete(changed, LEAVES, 3)
 
 
-@pytest.mark.parametrize("extra", [b"hello\n", b'{"index":12}\n', b"{}\n"])
+@pytest.mark.parametrize("extra", [b"hello\n", b'{"index":12}\n', b"{}\n", b'{"\xff":1}\n', b'{"x":' + b"[" * 5000 + b"\n"])
 def test_foreign_lines_behind_the_records_are_refused(extra: bytes) -> None:
     """What follows the last record must be the next leaves."""
     with pytest.raises(AuditError, match="changed from outside"):

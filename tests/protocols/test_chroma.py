@@ -8,13 +8,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from extproc.decision import Terms
 from extproc.errors import Malformed, NotFound, Unsupported, UpstreamError
 from extproc.events import Head, Side
-from extproc.protocols.adapter import Adapter, Question, Reading
+from extproc.protocols.adapter import Adapter, Outgoing, Question, Reading
 
 _ID = "0953c020-14d8-44fc-af67-7dfb545a9d9a"
 _TOLD = {"id": _ID, "name": "notes", "tenant": "acme", "database": "main", "metadata": None}
 _QUESTION = Question(topic="collection", method="GET", target=f"/api/v2/tenants/acme/databases/main/collections/by-id/{_ID}")
+
+_COLLECTIONS = "/api/v2/tenants/acme/databases/main/collections"
 
 _SPELLINGS = [
     _ID,
@@ -107,14 +110,84 @@ def test_answer_that_does_not_say_the_name(told: Any, adapter: Adapter, read: Ca
         adapter.resolve(read("POST", f"{records}/get", {}), {_QUESTION: told})
 
 
-def test_rename_is_said_to_make_answers_untrue(adapter: Adapter, read: Callable[..., Reading], records: str) -> None:
-    """A rename makes the known name untrue, also after the question was answered; other changes do not."""
-    rename = read("PUT", records, {"new_name": "other"})
+_OUTDATING = [
+    ("PUT", f"{_COLLECTIONS}/{_ID}", {"new_name": "other"}),
+    ("POST", f"{_COLLECTIONS}/{_ID}/fork", {"new_name": "other"}),
+    ("POST", f"{_COLLECTIONS}/{_ID}/functions/attach", {"name": "x", "function_id": "y", "output_collection": "out"}),
+    ("POST", _COLLECTIONS, {"name": "notes"}),
+    ("DELETE", f"{_COLLECTIONS}/notes", None),
+    ("DELETE", "/api/v2/tenants/acme/databases/main", None),
+    ("POST", "/api/v2/reset", None),
+]
 
-    assert rename.renames
-    assert adapter.resolve(rename, {_QUESTION: _TOLD}).renames
-    assert not read("PUT", records, {"new_name": None, "new_metadata": {"a": 1}}).renames
-    assert not read("POST", f"{records}/get", {}).renames
+
+@pytest.mark.parametrize("request_", _OUTDATING, ids=lambda request: f"{request[0]} {request[1]}")
+def test_what_makes_answers_untrue_says_so(request_: Any, adapter: Adapter, read: Callable[..., Reading]) -> None:
+    """Whatever creates, renames or deletes collections is known to, also once the name is told and the terms are applied."""
+    reading = read(*request_)
+    settled = adapter.resolve(reading, {_QUESTION: _TOLD}) if reading.questions else reading
+
+    assert reading.outdates
+    assert settled.outdates
+    assert adapter.narrow(settled, (Terms(),)).outdates
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ("PUT", f"{_COLLECTIONS}/{_ID}", {"new_name": None, "new_metadata": {"a": 1}}),
+        ("POST", f"{_COLLECTIONS}/{_ID}/get", {}),
+        ("POST", f"{_COLLECTIONS}/{_ID}/attached_functions/x/detach", {}),
+        ("GET", f"{_COLLECTIONS}/notes", None),
+        ("POST", "/api/v2/tenants", {"name": "other"}),
+    ],
+    ids=lambda request: f"{request[0]} {request[1]}",
+)
+def test_what_leaves_answers_true(request_: Any, read: Callable[..., Reading]) -> None:
+    """What changes no collection's name or being makes nobody ask again."""
+    assert not read(*request_).outdates
+
+
+# --- get or create -------------------------------------------------------------------------------------------------------
+
+_WANTED = ("POST", _COLLECTIONS, {"name": "notes", "metadata": {"a": 1}, "get_or_create": True})
+_BY_NAME = Question(topic="collection", method="GET", target=f"{_COLLECTIONS}/notes", kept=False)
+
+
+def test_a_collection_that_is_there_is_looked_up(adapter: Adapter, read: Callable[..., Reading]) -> None:
+    """What is decided and forwarded is exactly the look-up by name, with nothing of what the client sent beside it."""
+    reading = read(*_WANTED)
+    found = adapter.resolve(reading, {_BY_NAME: _TOLD})
+    look_up = read("GET", f"{_COLLECTIONS}/notes")
+
+    assert reading.questions == (_BY_NAME,)
+    assert found == look_up
+    assert adapter.write(found) == Outgoing(method="GET", target=f"{_COLLECTIONS}/notes", body=None)
+
+
+@pytest.mark.parametrize("told", [None, {**_TOLD, "tenant": "other"}, {**_TOLD, "database": "other"}])
+def test_a_collection_that_is_not_there_is_created(told: Any, adapter: Adapter, read: Callable[..., Reading]) -> None:
+    """Where the database knows none under this tenant and database, it is a creation, forwarded with all that was sent."""
+    created = adapter.resolve(read(*_WANTED), {_BY_NAME: told})
+    (operation,) = created.operations
+    outgoing = adapter.write(created)
+
+    assert (operation.action, operation.writes, operation.reads) == ("create_collection", ("notes",), ("notes",))
+    assert (created.questions, created.outdates) == ((), True)
+    assert (outgoing.method, outgoing.target) == _WANTED[:2]
+    assert msgspec.json.decode(outgoing.body or b"") == _WANTED[2]
+
+
+@pytest.mark.parametrize("told", [{}, [], "notes", {**_TOLD, "name": "Notes"}, {**_TOLD, "id": None}])
+def test_an_answer_that_does_not_say_whether_it_is_there(told: Any, adapter: Adapter, read: Callable[..., Reading]) -> None:
+    """An answer about another collection, or of another form, settles nothing."""
+    with pytest.raises(UpstreamError):
+        adapter.resolve(read(*_WANTED), {_BY_NAME: told})
+
+
+def test_a_creation_asks_nothing(read: Callable[..., Reading]) -> None:
+    """Without `get_or_create` the database itself refuses a name that exists."""
+    assert read("POST", _COLLECTIONS, {"name": "notes", "get_or_create": False}).questions == ()
 
 
 @pytest.mark.parametrize("tenant", ["a%20b", "caf%C3%A9", "x%3Fy"])

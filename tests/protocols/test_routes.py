@@ -137,7 +137,13 @@ def test_each_row_is_found_by_its_path(route: routes.Route) -> None:
     match = _CHROMA.match(method, parts)
 
     assert route == match.route
-    assert {part[1:-1] for part in route.parts() if part.startswith("{") and "*" not in part} == set(match.parameters)
+    assert {part[1:-1]: f"some-{part[1:-1]}" for part in route.parts() if part.startswith("{")} == match.parameters
+
+
+@pytest.mark.parametrize(("path", "rest"), [("/docs", ""), ("/docs/a", "a"), ("/docs/a/b%20c", "a/b c")])
+def test_a_wildcard_stands_for_all_that_follows(path: str, rest: str) -> None:
+    """The rest of the path is told, also where there is none of it or several parts."""
+    assert {"*": rest} == _CHROMA.match("GET", routes.parse(path).segments).parameters
 
 
 def test_head_takes_the_route_of_get() -> None:

@@ -167,6 +167,13 @@ def test_smuggling_under_the_name_of_a_vector(raw: bytes) -> None:
         strict_json.vectors(msgspec.Raw(raw), "embeddings")
 
 
+@pytest.mark.parametrize("raw", [b'[[1],"AA=="]', b'["AA==",[1],[2]]', b'["[AA"]', b'[["AA=="]]'])
+def test_smuggling_vectors_of_a_second_kind(raw: bytes) -> None:
+    """Lists beside strings are refused: only one of the two would be counted."""
+    with pytest.raises(Malformed):
+        strict_json.vectors(msgspec.Raw(raw), "query_embeddings")
+
+
 def test_encoding_of_an_opaque_member_is_left_to_its_reader() -> None:
     """Bytes beyond ASCII in an opaque member pass the body and not the alphabet."""
     raw = strict_json.members('{"embeddings":["é"]}'.encode(), {"embeddings"})["embeddings"]
