@@ -7,7 +7,7 @@ allowed the pipeline's. Message definitions: envoy.service.ext_proc.v3, Envoy 1.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -27,9 +27,10 @@ _MOST_TOKENS: Final = 512
 _MOST_PEERS: Final = 1024
 """How many connections' attributes are remembered; some hundred bytes each."""
 
-_NO_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType({})
+_MOST_MUTATIONS: Final = 128
+"""How many changes to heads are remembered; whoever chooses the names can make each as large as a head may be."""
 
-_Phase = tuple[type[Event], Side]
+_NO_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType({})
 
 _EXPECTED_MODE: Final = wire.BodySendMode.BUFFERED
 
@@ -124,42 +125,41 @@ def _plain_value(value: Value) -> Any:
             return None
 
 
-_PHASES: Final = {
-    # The part of a reply that belongs to an event: Envoy takes an answer to another phase as an error.
-    (Head, Side.REQUEST): ("request_headers", wire.HeadersResponse),
-    (Body, Side.REQUEST): ("request_body", wire.BodyResponse),
-    (Head, Side.RESPONSE): ("response_headers", wire.HeadersResponse),
-    (Body, Side.RESPONSE): ("response_body", wire.BodyResponse),
+_Answer = Callable[[wire.CommonResponse], wire.ProcessingResponse]
+
+_ANSWERS: Final[Mapping[tuple[type[Event], Side], _Answer]] = {
+    # By phase, because Envoy takes an answer to another one as an error.
+    (Head, Side.REQUEST): lambda common: wire.ProcessingResponse(request_headers=wire.HeadersResponse(response=common)),
+    (Body, Side.REQUEST): lambda common: wire.ProcessingResponse(request_body=wire.BodyResponse(response=common)),
+    (Head, Side.RESPONSE): lambda common: wire.ProcessingResponse(response_headers=wire.HeadersResponse(response=common)),
+    (Body, Side.RESPONSE): lambda common: wire.ProcessingResponse(response_body=wire.BodyResponse(response=common)),
 }
+_UNCHANGED: Final = {phase: answer(wire.CommonResponse()) for phase, answer in _ANSWERS.items()}
 
 
 def encode(event: Event, reply: Reply) -> wire.ProcessingResponse:
     """Return the message that answers `event` with `reply`; not to be changed, for some of them are shared."""
     phase = (type(event), event.side)
-    if phase not in _PHASES:
+    if phase not in _ANSWERS:
         raise StreamError("trailers are not asked for, so they have no answer")
     match reply:
         case Continue():
             return _UNCHANGED[phase]
+        case Replace(body=None):
+            common = wire.CommonResponse(header_mutation=_mutation(reply.set_fields, reply.remove_fields))
+            return _ANSWERS[phase](common)
         case Replace():
-            return _answer(phase, _common(reply))
+            mutation = _mutation(reply.set_fields, reply.remove_fields)
+            body = wire.BodyMutation(body=reply.body)
+            return _ANSWERS[phase](wire.CommonResponse(header_mutation=mutation, body_mutation=body))
         case Immediate():
             return wire.ProcessingResponse(immediate_response=_immediate(reply))
 
 
-def _answer(phase: _Phase, common: wire.CommonResponse) -> wire.ProcessingResponse:
-    name, kind = _PHASES[phase]
-    return wire.ProcessingResponse(**{name: kind(response=common)})
-
-
-_UNCHANGED: Final = {phase: _answer(phase, wire.CommonResponse()) for phase in _PHASES}
-
-
-def _common(reply: Replace) -> wire.CommonResponse:
-    mutation = wire.HeaderMutation(set_headers=_set_headers(reply.set_fields), remove_headers=reply.remove_fields)
-    if reply.body is None:
-        return wire.CommonResponse(header_mutation=mutation)
-    return wire.CommonResponse(header_mutation=mutation, body_mutation=wire.BodyMutation(body=reply.body))
+@functools.lru_cache(maxsize=_MOST_MUTATIONS)
+def _mutation(set_fields: Fields, remove_fields: tuple[str, ...]) -> wire.HeaderMutation:
+    """Return the message of these changes; one client's requests to one collection need the same, over and over."""
+    return wire.HeaderMutation(set_headers=_set_headers(set_fields), remove_headers=remove_fields)
 
 
 def _immediate(reply: Immediate) -> wire.ImmediateResponse:

@@ -39,6 +39,7 @@ MOST_WAITING: Final = 4096
 _BATCH_ENTRIES: Final = 256
 _BATCH_BYTES: Final = 8 << 20  # of recordings; the last one taken may exceed it
 _LONG_BODY: Final = 256 << 10  # a longer one is compressed beside the event loop
+_WRITES_SEEN: Final = 4  # of these the shortest says how fast the disk is
 _LONGEST_WAIT: Final = 0.001  # seconds of a durable write that the loop itself waits for
 _log = logging.getLogger(__name__)
 
@@ -162,7 +163,7 @@ class Ledger:
         """Carry out what is gathered, here or in the thread."""
         while self._gathered and not self._busy:
             batch = self._take()
-            if isinstance(batch[-1].what, Record) and self._writer.seconds <= self._longest_wait:
+            if isinstance(batch[-1].what, Record) and self._writer.seconds() <= self._longest_wait:
                 _resolve(batch, self._writer.carry_out(batch))
             else:
                 self._busy = True
@@ -202,13 +203,10 @@ class Ledger:
 
 
 class _Writer:
-    """Who writes, one batch at a time, from whichever thread. After a failure it refuses all but to open anew.
-
-    `seconds` is how long the last batch took.
-    """
+    """Who writes, one batch at a time, from whichever thread. After a failure it refuses all but to open anew."""
 
     def __init__(self, journal: Journal, reopen: Callable[[int], Journal]) -> None:
-        self.seconds = 0.0
+        self._took = deque([0.0], maxlen=_WRITES_SEEN)
         self._journal: Journal | None = journal
         self._least = journal.following
         self._reopen = reopen
@@ -224,8 +222,12 @@ class _Writer:
             following = self._control(batch[-1].what)
         except Exception as error:  # noqa: BLE001  # whoever waits must be told, whatever it was, or waits for ever
             return self._failed(error, len(batch))
-        self.seconds = time.perf_counter() - began
+        self._took.append(time.perf_counter() - began)
         return [*(record.index for record in records), following]
+
+    def seconds(self) -> float:
+        """Return how long the disk takes: the shortest of the last few writes, for a busy machine makes any of them longer."""
+        return min(self._took)
 
     def _control(self, what: object) -> int:
         match what:
