@@ -7,10 +7,11 @@ allowed the pipeline's. Message definitions: envoy.service.ext_proc.v3, Envoy 1.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from google.protobuf.message import DecodeError
 from google.protobuf.struct_pb2 import Struct, Value
 
 from extproc.errors import StreamError
@@ -22,6 +23,14 @@ _OVERWRITE: Final = wire.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 
 _MOST_TOKENS: Final = 512
 """How many callers' claims are remembered; a few KB each."""
+
+_MOST_PEERS: Final = 1024
+"""How many connections' attributes are remembered; some hundred bytes each."""
+
+_MOST_MUTATIONS: Final = 128
+"""How many changes to heads are remembered; whoever chooses the names can make each as large as a head may be."""
+
+_NO_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType({})
 
 _EXPECTED_MODE: Final = wire.BodySendMode.BUFFERED
 
@@ -54,14 +63,14 @@ def require_buffering(first: wire.ProcessingRequest) -> None:
 
 def _head(message: wire.ProcessingRequest, http: wire.HttpHeaders, side: Side) -> Head:
     # Envoy sends values as `raw_value`; `value` is its older form and one of the two is empty.
-    fields = tuple((header.key, header.raw_value or header.value.encode()) for header in http.headers.headers)
+    fields = tuple([(header.key, header.raw_value or header.value.encode()) for header in http.headers.headers])
     attributes = message.attributes.get(_ATTRIBUTES)
     filters = message.metadata_context.filter_metadata if side is Side.REQUEST else {}
     return Head(
         side=side,
         fields=fields,
         end_of_stream=http.end_of_stream,
-        attributes=_texts(attributes) if attributes else {},
+        attributes=_texts(attributes) if attributes else _NO_ATTRIBUTES,
         metadata={name: _claims(value) for name, value in filters.items()},
     )
 
@@ -69,13 +78,14 @@ def _head(message: wire.ProcessingRequest, http: wire.HttpHeaders, side: Side) -
 @functools.lru_cache(maxsize=_MOST_TOKENS)
 def _claims(encoded: bytes) -> Mapping[str, Any]:
     """Return a namespace's metadata as plain values; the same token gives the same bytes, request after request."""
-    return MappingProxyType(_plain(Struct.FromString(encoded)))
+    return MappingProxyType(_plain(_struct(encoded)))
 
 
-def _texts(encoded: bytes) -> dict[str, str]:
-    """Return the attributes that are text; the few numbers among them as text too."""
+@functools.lru_cache(maxsize=_MOST_PEERS)
+def _texts(encoded: bytes) -> Mapping[str, str]:
+    """Return the attributes that are text; the few numbers among them as text too. A connection's are the same each time."""
     found: dict[str, str] = {}
-    for name, value in Struct.FromString(encoded).fields.items():
+    for name, value in _struct(encoded).fields.items():
         match value.WhichOneof("kind"):
             case "string_value":
                 found[name] = value.string_value
@@ -83,7 +93,14 @@ def _texts(encoded: bytes) -> dict[str, str]:
                 found[name] = f"{value.number_value:g}"
             case _:
                 pass
-    return found
+    return MappingProxyType(found)
+
+
+def _struct(encoded: bytes) -> Struct:
+    try:
+        return Struct.FromString(encoded)
+    except DecodeError as error:
+        raise StreamError("what Envoy says of the request is not a Struct") from error
 
 
 def _plain(struct: Struct) -> dict[str, Any]:
@@ -108,50 +125,54 @@ def _plain_value(value: Value) -> Any:
             return None
 
 
+_Answer = Callable[[wire.CommonResponse], wire.ProcessingResponse]
+
+_ANSWERS: Final[Mapping[tuple[type[Event], Side], _Answer]] = {
+    # By phase, because Envoy takes an answer to another one as an error.
+    (Head, Side.REQUEST): lambda common: wire.ProcessingResponse(request_headers=wire.HeadersResponse(response=common)),
+    (Body, Side.REQUEST): lambda common: wire.ProcessingResponse(request_body=wire.BodyResponse(response=common)),
+    (Head, Side.RESPONSE): lambda common: wire.ProcessingResponse(response_headers=wire.HeadersResponse(response=common)),
+    (Body, Side.RESPONSE): lambda common: wire.ProcessingResponse(response_body=wire.BodyResponse(response=common)),
+}
+_UNCHANGED: Final = {phase: answer(wire.CommonResponse()) for phase, answer in _ANSWERS.items()}
+
+
 def encode(event: Event, reply: Reply) -> wire.ProcessingResponse:
-    """Return the message that answers `event` with `reply`."""
-    answer = wire.ProcessingResponse()
+    """Return the message that answers `event` with `reply`; not to be changed, for some of them are shared."""
+    phase = (type(event), event.side)
+    if phase not in _ANSWERS:
+        raise StreamError("trailers are not asked for, so they have no answer")
     match reply:
+        case Continue():
+            return _UNCHANGED[phase]
+        case Replace(body=None):
+            common = wire.CommonResponse(header_mutation=_mutation(reply.set_fields, reply.remove_fields))
+            return _ANSWERS[phase](common)
+        case Replace():
+            mutation = _mutation(reply.set_fields, reply.remove_fields)
+            body = wire.BodyMutation(body=reply.body)
+            return _ANSWERS[phase](wire.CommonResponse(header_mutation=mutation, body_mutation=body))
         case Immediate():
-            _immediate(answer.immediate_response, reply)
-        case Continue() | Replace():
-            common = _common(answer, event)
-            if isinstance(reply, Replace):
-                _set_fields(common.header_mutation, reply.set_fields)
-                common.header_mutation.remove_headers.extend(reply.remove_fields)
-                if reply.body is not None:
-                    common.body_mutation.body = reply.body
-    return answer
+            return wire.ProcessingResponse(immediate_response=_immediate(reply))
 
 
-def _common(answer: wire.ProcessingResponse, event: Event) -> wire.CommonResponse:
-    """Open the part of `answer` that belongs to the phase of `event`; Envoy takes an answer to another phase as an error."""
-    phase: wire.HeadersResponse | wire.BodyResponse
-    match event:
-        case Head(side=Side.REQUEST):
-            phase = answer.request_headers
-        case Head():
-            phase = answer.response_headers
-        case Body(side=Side.REQUEST):
-            phase = answer.request_body
-        case Body():
-            phase = answer.response_body
-        case Trailers():
-            raise StreamError("trailers are not asked for, so they have no answer")
-    phase.SetInParent()
-    return phase.response
+@functools.lru_cache(maxsize=_MOST_MUTATIONS)
+def _mutation(set_fields: Fields, remove_fields: tuple[str, ...]) -> wire.HeaderMutation:
+    """Return the message of these changes; one client's requests to one collection need the same, over and over."""
+    return wire.HeaderMutation(set_headers=_set_headers(set_fields), remove_headers=remove_fields)
 
 
-def _immediate(part: wire.ImmediateResponse, reply: Immediate) -> None:
-    part.status.code = reply.status
-    part.body = reply.body
-    part.details = reply.details
-    _set_fields(part.headers, reply.fields)
+def _immediate(reply: Immediate) -> wire.ImmediateResponse:
+    return wire.ImmediateResponse(
+        status=wire.HttpStatus(code=reply.status),
+        headers=wire.HeaderMutation(set_headers=_set_headers(reply.fields)),
+        body=reply.body,
+        details=reply.details,
+    )
 
 
-def _set_fields(mutation: wire.HeaderMutation, fields: Fields) -> None:
-    for name, value in fields:
-        option = mutation.set_headers.add()
-        option.header.key = name
-        option.header.raw_value = value
-        option.append_action = _OVERWRITE
+def _set_headers(fields: Fields) -> list[wire.HeaderValueOption]:
+    return [
+        wire.HeaderValueOption(header=wire.HeaderValue(key=name, raw_value=value), append_action=_OVERWRITE)
+        for name, value in fields
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from functools import cached_property
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
@@ -155,13 +156,29 @@ class Cache(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ttl: str
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the policy decided of one operation."""
+class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """What the policy decided of one operation. What follows from it is worked out once: cached decisions are shared."""
 
     allow: bool
     reasons: tuple[str, ...] = ()
     obligations: tuple[Obligation, ...] = ()
     cache: Cache | None = None
+
+    @cached_property
+    def combined(self) -> dict[Level, Terms]:
+        """What `combine` made of it, by default level."""
+        return {}
+
+    @cached_property
+    def summary(self) -> tuple[str, ...]:
+        """The obligations' types, each once, sorted: what evidence shows of them."""
+        tags: set[Any] = {type(obligation).__struct_config__.tag for obligation in self.obligations}
+        return tuple(sorted(str(tag) for tag in tags))
+
+    @cached_property
+    def encoded(self) -> msgspec.Raw:
+        """Its JSON."""
+        return msgspec.Raw(msgspec.json.encode(self))
 
 
 _DECISION: Final = msgspec.json.Decoder(Decision)
@@ -282,6 +299,13 @@ def combine(decision: Decision, default_level: Level) -> Terms:
     withheld if either says so; dropped scores beat rounded ones, then fewer digits; masks add up; the higher recording level
     holds, and any recording level replaces `default_level`.
     """
+    terms = decision.combined.get(default_level)
+    if terms is None:
+        terms = decision.combined[default_level] = _combine(decision, default_level)
+    return terms
+
+
+def _combine(decision: Decision, default_level: Level) -> Terms:
     where: list[Condition] = []
     stamp: dict[str, Value] = {}
     limits: list[int] = []
@@ -358,9 +382,3 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Let go of what the engine holds."""
-
-
-def obligations_summary(decision: Decision) -> tuple[str, ...]:
-    """Return the obligations' types, each once, sorted: what evidence shows of them."""
-    tags: set[Any] = {type(obligation).__struct_config__.tag for obligation in decision.obligations}
-    return tuple(sorted(str(tag) for tag in tags))

@@ -7,29 +7,25 @@ knows protobuf, JSON or any database.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from functools import cached_property
 from typing import Any
+
+import msgspec
 
 Fields = tuple[tuple[str, bytes], ...]
 """Header fields in the order of the wire; names in lower case, values as they came."""
 
 
-class Side(Enum):
+class Side(StrEnum):
     """Which half of the exchange a message belongs to."""
 
     REQUEST = "request"
     RESPONSE = "response"
 
 
-def values(fields: Fields, name: str) -> list[bytes]:
-    """Return every value of the field `name` (lower case), in order."""
-    return [value for key, value in fields if key == name]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The header section of one side.
 
     `attributes` are Envoy's (``source.address``, ``upstream.address``, ...); `metadata` is the filter metadata that Envoy
@@ -39,20 +35,30 @@ class Head:
     side: Side
     fields: Fields
     end_of_stream: bool
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    attributes: Mapping[str, str] = {}
+    metadata: Mapping[str, Mapping[str, Any]] = {}
+
+    @cached_property
+    def by_name(self) -> Mapping[str, list[bytes]]:
+        """The values of each field, in order: a head is asked for some twenty of them."""
+        found: dict[str, list[bytes]] = {}
+        for name, value in self.fields:
+            found.setdefault(name, []).append(value)
+        return found
+
+    def values(self, name: str) -> Sequence[bytes]:
+        """Return every value of the field `name` (lower case), in order."""
+        return self.by_name.get(name, ())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
+class Body(msgspec.Struct, frozen=True, kw_only=True):
     """The whole body of one side: bodies are buffered, so one event holds all of it."""
 
     side: Side
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trailers:
+class Trailers(msgspec.Struct, frozen=True, kw_only=True):
     """A trailer section. Trailers are not asked for, so one that comes is unlawful; it carries nothing further."""
 
     side: Side
@@ -61,15 +67,13 @@ class Trailers:
 Event = Head | Body | Trailers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """A request whose head is here and whose body is still to come: the place to refuse a caller before reading it."""
 
     head: Head
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A whole request of a client. `target` is the raw path and query as the client sent them."""
 
     method: str
@@ -78,8 +82,7 @@ class Request:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, kw_only=True):
     """A whole response, from the database or made by Envoy itself (a local reply); `head.attributes` tell which."""
 
     status: int
@@ -91,13 +94,11 @@ Whole = Opening | Request | Response
 """What `stream` hands to the pipeline."""
 
 
-@dataclass(frozen=True, slots=True)
-class Continue:
+class Continue(msgspec.Struct, frozen=True):
     """Let the message go on as it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replace:
+class Replace(msgspec.Struct, frozen=True, kw_only=True):
     """Let the message go on with these changes. `body` None leaves the body alone."""
 
     set_fields: Fields = ()
@@ -105,8 +106,7 @@ class Replace:
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Immediate:
+class Immediate(msgspec.Struct, frozen=True, kw_only=True):
     """Answer the client from here; the request or response of the database goes no further.
 
     `details` appears in Envoy's access log as the response code details; it is the reason code.

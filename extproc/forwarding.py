@@ -7,10 +7,11 @@ the client goes what the database sent, less what a rewritten body makes untrue.
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 from extproc.errors import UpstreamError
-from extproc.events import Fields, Head, Replace, values
+from extproc.events import Fields, Head, Replace
 from extproc.protocols.adapter import Outgoing
 
 _FORWARDED: Final = frozenset(
@@ -32,6 +33,9 @@ _ABOUT_A_BODY: Final = frozenset({"content-type", "transfer-encoding"})
 
 NOWHERE: Final = b"/vecgate-undecided"
 """A path that no database has."""
+
+_MOST_HEADS: Final = 64
+"""How many sets of field names are remembered; whoever chooses the names can make each as large as a head may be."""
 
 _UNTRUE_AFTER_REWRITE: Final = frozenset(
     {
@@ -64,42 +68,47 @@ def undecided(head: Head) -> Replace:
     Should the rest of the exchange never be asked about, whatever the cause, the database gets a request that means nothing
     to it and shows nothing of the client.
     """
-    return Replace(set_fields=((":path", NOWHERE),), remove_fields=_held_back(head, _FORWARDED))
+    return Replace(set_fields=((":path", NOWHERE),), remove_fields=_held_back(tuple(head.by_name), None, bodiless=False))
 
 
 def towards_database(head: Head, outgoing: Outgoing, credential: Credential | None) -> Replace:
     """Return the changes that turn the client's request into the canonical one with the gateway's credential."""
     set_fields: list[tuple[str, bytes]] = [(":path", outgoing.target.encode("latin-1"))]
     method = outgoing.method.encode("latin-1")
-    if any(value != method for value in values(head.fields, ":method")):
+    if any(value != method for value in head.values(":method")):
         set_fields.append((":method", method))
-    kept, body = _FORWARDED, outgoing.body
-    if body is None and not head.end_of_stream:
+    body = outgoing.body
+    bodiless = body is None and not head.end_of_stream
+    if bodiless:
         # The client's body is taken out. A length of zero says so to the database; without one Envoy would send chunks.
-        kept, body = _FORWARDED - _ABOUT_A_BODY, b""
+        body = b""
         set_fields.append(("content-length", b"0"))
-    elif body is not None and values(head.fields, "content-length"):
+    elif body is not None and head.values("content-length"):
         set_fields.append(("content-length", str(len(body)).encode()))
     if credential is not None:
         set_fields.append(credential)
-        kept |= {credential[0]}
-    return Replace(set_fields=tuple(set_fields), remove_fields=_held_back(head, kept), body=body)
+    own = credential[0] if credential is not None else None
+    removed = _held_back(tuple(head.by_name), own, bodiless=bodiless)
+    return Replace(set_fields=tuple(set_fields), remove_fields=removed, body=body)
 
 
-def _held_back(head: Head, kept: frozenset[str]) -> tuple[str, ...]:
-    return tuple(sorted({name for name, _ in head.fields if not name.startswith(":") and name not in kept}))
+@functools.lru_cache(maxsize=_MOST_HEADS)
+def _held_back(names: tuple[str, ...], credential: str | None, *, bodiless: bool) -> tuple[str, ...]:
+    """Return those of the fields' `names` that stay here; one client's requests have the same names over and over."""
+    kept = (_FORWARDED - _ABOUT_A_BODY if bodiless else _FORWARDED) | {credential}
+    return tuple(sorted(name for name in names if not name.startswith(":") and name not in kept))
 
 
 def towards_client(head: Head, body: bytes, fields: Fields = ()) -> Replace:
     """Return the changes that put `body` in the place of the database's own, and `fields` in the place of its fields."""
-    length: Fields = (("content-length", str(len(body)).encode()),) if values(head.fields, "content-length") else ()
-    removed = tuple(sorted({name for name, _ in head.fields if name in _UNTRUE_AFTER_REWRITE}))
+    length: Fields = (("content-length", str(len(body)).encode()),) if head.values("content-length") else ()
+    removed = tuple(sorted(_UNTRUE_AFTER_REWRITE.intersection(head.by_name)))
     return Replace(set_fields=fields + length + _KEPT_BY_NO_CACHE, remove_fields=removed, body=body)
 
 
 def require_readable(head: Head) -> None:
     """Raise `UpstreamError` for an answer that is encoded or a part of one, although nobody offered to take such."""
-    if any(value.strip().lower() not in {b"", b"identity"} for value in values(head.fields, "content-encoding")):
+    if any(value.strip().lower() not in {b"", b"identity"} for value in head.values("content-encoding")):
         raise UpstreamError("the database's answer is encoded, so it cannot be read and masked", code="answer_encoded")
-    if values(head.fields, ":status") == [b"206"]:
+    if head.values(":status") == [b"206"]:
         raise UpstreamError("the database's answer is a part of one, so it cannot be read and masked", code="answer_partial")

@@ -10,12 +10,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from extproc.errors import Unauthenticated
-from extproc.events import Head, values
+from extproc.events import Head
 from extproc.operation import Principal
 
 SKEW: Final = 30
@@ -51,6 +52,9 @@ _MESSAGES: Final = {
     "token_ambiguous": "more than one credential was sent; send exactly one",
     "token_refused": "the token does not hold",
 }
+_MOST_KNOWN: Final = 512
+"""How many callers are remembered before all are forgotten."""
+
 _LONGEST_CLAIM: Final = 256
 """Characters of an unverified claim that are kept as evidence."""
 
@@ -80,10 +84,11 @@ class Identifier:
     namespace: str
     key: str
     headers: tuple[tuple[str, str], ...]
+    _known: dict[int, tuple[Mapping[str, Any], Principal]] = field(default_factory=dict, init=False, repr=False)
 
     def identify(self, head: Head, now: int) -> Principal:
         """Return the caller. `now` is Unix time in seconds. Raises `Unauthenticated`, whose code says why."""
-        sent = sum(len(values(head.fields, name)) for name, _ in self.headers)
+        sent = sum([len(head.values(name)) for name, _ in self.headers])
         if sent > 1:
             raise _refused("token_ambiguous")
         found = head.metadata.get(self.namespace, {})
@@ -92,9 +97,22 @@ class Identifier:
             raise _refused("token_ambiguous")
         if not payloads:
             raise _refused("token_missing" if not sent else _failure(found))
-        return self._principal(payloads[0], now)
+        principal = self._remembered(found, payloads[0])
+        _check_times(principal.claims, self.issuers[principal.issuer], now)
+        return principal
 
-    def _principal(self, claims: dict[str, Any], now: int) -> Principal:
+    def _remembered(self, found: Mapping[str, Any], claims: dict[str, Any]) -> Principal:
+        """Return the principal of `claims`; the codec gives the same object for the same token, so it is made once."""
+        kept = self._known.get(id(found))
+        if kept is not None and kept[0] is found:
+            return kept[1]
+        principal = self._principal(claims)
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[id(found)] = (found, principal)
+        return principal
+
+    def _principal(self, claims: dict[str, Any]) -> Principal:
         issuer = self.issuers.get(_text(claims.get("iss")))
         if issuer is None:
             raise _refused("token_unknown_issuer")
@@ -102,7 +120,6 @@ class Identifier:
         audiences = audience if isinstance(audience, list) else [audience]
         if not any(isinstance(one, str) and one in issuer.audiences for one in audiences):
             raise _refused("token_wrong_audience")
-        _check_times(claims, issuer, now)
         subject = _text(claims.get("sub"))
         if not subject:
             raise _refused("token_no_subject")
@@ -121,7 +138,7 @@ class Identifier:
     def claimed(self, head: Head) -> dict[str, str]:
         """Return who an unverified token says its bearer is: issuer and subject at most, cut short. For evidence only."""
         for name, prefix in self.headers:
-            for value in values(head.fields, name):
+            for value in head.values(name):
                 found = _unverified(value.decode("latin-1").removeprefix(prefix))
                 if found:
                     return found
@@ -186,7 +203,8 @@ def _text(value: Any) -> str:
 
 
 def _time(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return int(value) if number else None
 
 
 def _unverified(token: str) -> dict[str, str]:

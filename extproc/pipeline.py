@@ -31,7 +31,7 @@ from extproc.errors import (
     Unauthenticated,
     UpstreamError,
 )
-from extproc.events import Continue, Head, Immediate, Opening, Reply, Request, Response, Whole, values
+from extproc.events import Continue, Head, Immediate, Opening, Reply, Request, Response, Whole
 from extproc.identity import Identifier
 from extproc.obligations.masking import Mask, compile_mask
 from extproc.obligations.operators import MaskKey
@@ -81,7 +81,8 @@ class Exchange:
         self._reading: Reading | None = None
         self._masks: tuple[Mask, ...] = ()
         self._method = ""
-        self._over = False
+        self.over = False
+        """Whether everything that can be told of this exchange is on record."""
 
     async def handle(self, whole: Whole) -> Reply:
         """Return the reply to what has become whole. Never raises but for cancellation: every failure is a denial."""
@@ -107,7 +108,7 @@ class Exchange:
         """Know the caller before a byte of the body is read; a health probe needs no caller."""
         health = self._guard.adapter.health(head, self._guard.clock())
         if health is not None:
-            self._over = True
+            self.over = True
             return health
         self._identify(head)
         return forwarding.undecided(head)
@@ -134,7 +135,7 @@ class Exchange:
         account, guard = self._account, self._guard
         if account.principal is None:
             account.source = _source(head)
-            account.user_agent = b" ".join(values(head.fields, "user-agent")).decode("latin-1")[:_LONGEST_USER_AGENT]
+            account.user_agent = b" ".join(head.values("user-agent")).decode("latin-1")[:_LONGEST_USER_AGENT]
             try:
                 account.principal = guard.identifier.identify(head, account.started // 1_000_000_000)
             except Unauthenticated:
@@ -254,14 +255,14 @@ class Exchange:
         return forwarding.towards_client(response.head, self._guard.adapter.write_answer(reading, answer))
 
     async def _conclude(self, end: End, status: int) -> None:
-        self._over = True
+        self.over = True
         await self._guard.witness.outcome(self._account, end=end, status=status)
 
     # --- endings ---------------------------------------------------------------------------------------------------
 
     async def refuse(self, error: Error) -> Immediate:
         """Return the native denial for `error`, on record before it is released; without a record, a denial all the same."""
-        self._over = True
+        self.over = True
         try:
             await self._guard.witness.refusal(self._account, error)
         except AuditError as unwritten:
@@ -277,8 +278,8 @@ class Exchange:
     async def ended(self) -> None:
         """Note an exchange that Envoy let go of before anything was released."""
         self._forget_names()
-        if not self._over and self._account.principal is not None:
-            self._over = True
+        if not self.over and self._account.principal is not None:
+            self.over = True
             await self._guard.witness.outcome(self._account, end="aborted", status=None)
 
 

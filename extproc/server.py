@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from extproc import accesslog, codec
 from extproc.errors import ConfigError, Error, Malformed, StreamError, TooLarge, UpstreamError
-from extproc.events import Continue, Event, Head, Reply, Side, values
+from extproc.events import Continue, Event, Head, Reply, Side
 from extproc.pipeline import Exchange, Guard
 from extproc.private import private_directory
 from extproc.stream import Stream
@@ -43,37 +43,26 @@ class Servicer:
         self._authorities = authorities
         self._max_body = max_body
 
-    async def process(
-        self, messages: AsyncIterator[wire.ProcessingRequest], context: grpc.aio.ServicerContext
-    ) -> AsyncIterator[wire.ProcessingResponse]:
-        """Answer every message of one stream, in order, until Envoy half-closes.
+    async def process(self, _: object, context: grpc.aio.ServicerContext) -> None:
+        """Answer every message of one stream, in order, until Envoy half-closes; whatever else ends it aborts it.
 
-        Should the answering ever end by itself before that, the stream is aborted: to Envoy a clean end would mean that the
-        rest of the exchange may pass unseen.
+        To Envoy a clean end before that would mean that the rest of the exchange may pass unseen, so the one way out of this
+        method without an error is the end of Envoy's messages.
         """
-        heard = _Heard(messages)
-        async for reply in self._answer(heard.each(), context):
-            yield reply
-        if not heard.all:
-            await context.abort(grpc.StatusCode.INTERNAL, "the service ended before the exchange did")
-
-    async def _answer(
-        self, messages: AsyncIterator[wire.ProcessingRequest], context: grpc.aio.ServicerContext
-    ) -> AsyncIterator[wire.ProcessingResponse]:
         stream = Stream(max_body=self._max_body)
         exchange: Exchange | None = None
         try:
-            async for message in messages:
+            while (message := await context.read()) is not grpc.aio.EOF:
                 event = codec.decode(message)
                 if exchange is None:
                     codec.require_buffering(message)
                     exchange = self._begin(event, context)
-                yield codec.encode(event, await _reply(stream, exchange, event))
+                await context.write(codec.encode(event, await _reply(stream, exchange, event)))
         except Error as error:
             _log.error("a stream was aborted: %s", error.code)
             await context.abort(grpc.StatusCode.INTERNAL, error.code)
         finally:
-            if exchange is not None:
+            if exchange is not None and not exchange.over:
                 # Envoy may be gone and this task cancelled; that something was aborted is still written down.
                 await asyncio.shield(_ended(exchange))
 
@@ -88,7 +77,7 @@ class Servicer:
     def _by_authority(self, event: Event) -> str:
         if not isinstance(event, Head) or event.side is not Side.REQUEST:
             return ""
-        return self._authorities.get(b"".join(values(event.fields, ":authority")).decode("latin-1").lower(), "")
+        return self._authorities.get(b"".join(event.values(":authority")).decode("latin-1").lower(), "")
 
 
 async def _reply(stream: Stream, exchange: Exchange, event: Event) -> Reply:
@@ -97,19 +86,6 @@ async def _reply(stream: Stream, exchange: Exchange, event: Event) -> Reply:
     except (Malformed, TooLarge, UpstreamError) as error:
         return await exchange.refuse(error)
     return Continue() if whole is None else await exchange.handle(whole)
-
-
-class _Heard:
-    """The messages of a stream, and whether all of them were taken: until Envoy half-closed."""
-
-    def __init__(self, messages: AsyncIterator[wire.ProcessingRequest]) -> None:
-        self._messages = messages
-        self.all = False
-
-    async def each(self) -> AsyncIterator[wire.ProcessingRequest]:
-        async for message in self._messages:
-            yield message
-        self.all = True
 
 
 async def _ended(exchange: Exchange) -> None:

@@ -16,14 +16,14 @@ let them through. This module knows neither protobuf nor what a request means.
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Final
 
 from extproc.errors import Malformed, StreamError, TooLarge, UpstreamError
-from extproc.events import Body, Event, Head, Opening, Request, Response, Side, Trailers, Whole, values
+from extproc.events import Body, Event, Head, Opening, Request, Response, Side, Trailers, Whole
 
 
-class State(Enum):
+class State(IntEnum):
     """What has been seen of the exchange."""
 
     NOTHING = auto()
@@ -109,7 +109,7 @@ class Stream:
 
 def _one(head: Head, name: str) -> str:
     """Return the one value of a pseudo field; latin-1, so that every byte is kept and judged by whoever reads it."""
-    found = values(head.fields, name)
+    found = head.values(name)
     if len(found) != 1:
         raise StreamError(f"{len(found)} fields {name}")
     return found[0].decode("latin-1")

@@ -7,6 +7,7 @@ stops taking streams, lets those under way end, writes a stop entry, flushes the
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import ssl
 import sys
@@ -45,6 +46,9 @@ POLICY_DEADLINE: Final = 1.0
 _SWITCH_SECONDS: Final = 0.0001
 """How long a busy thread keeps the interpreter: at the usual 5 ms the writer of the log would wait behind the event loop."""
 
+_COLLECTED_AFTER: Final = (10_000, 20, 50)
+"""Objects, then collections of the generation before, after which the garbage collector looks."""
+
 _GRACE: Final = 20.0
 """Seconds that exchanges under way may take to end once the worker is told to stop."""
 
@@ -76,6 +80,7 @@ async def serve(config: Config, index: int) -> None:
         server = _server(config, index, guards, ledger)
         await ledger.append(_mark("start", engine, **_told(ledger)))
         await server.start()
+        _settle_memory()
         await stop.wait()
         await server.drain(_GRACE)
         for guard in guards.values():
@@ -85,6 +90,16 @@ async def serve(config: Config, index: int) -> None:
         await engine.close()
         await ledger.close()
         spans.close()
+
+
+def _settle_memory() -> None:
+    """Take what lives as long as the process out of the garbage collector's sight, and have it look for cycles less often.
+
+    An exchange leaves none behind but for its errors; at the usual thresholds the search costs some percent of each.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTED_AFTER)
 
 
 def load_engine(config: Config) -> EmbeddedEngine:

@@ -31,7 +31,6 @@ from extproc.decision import (
     combine,
     decode,
     duration,
-    obligations_summary,
     operator_name,
     stronger,
 )
@@ -331,4 +330,4 @@ def test_evidence_shows_the_kinds_of_obligations() -> None:
         ),
     )
 
-    assert obligations_summary(decision) == ("mask", "vectors")
+    assert decision.summary == ("mask", "vectors")

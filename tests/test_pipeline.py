@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from msgspec.structs import replace
 
 from extproc.decision import Decision, Level, decode
 from extproc.errors import EngineError, Error, SecretMissing, UpstreamError

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from extproc.audit.entry import Fact, Recording
-from extproc.decision import Decision, Input, Level, obligations_summary
+from extproc.decision import Decision, Input, Level
 from extproc.errors import Error, UpstreamError
 from extproc.operation import Operation, Principal
 
@@ -67,7 +67,7 @@ class Account:
             collection=operation.collection,
             decision="deny" if refused(error) or decision is None or not decision.allow else "allow",
             reasons=reasons,
-            obligations=obligations_summary(decision) if decision else (),
+            obligations=decision.summary if decision else (),
             rows=delivered.rows if delivered else None,
             masked_fields=tuple(sorted(delivered.masked_fields)) if delivered else (),
             masked_values=delivered.masked_values if delivered else 0,

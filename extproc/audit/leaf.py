@@ -8,7 +8,6 @@ because the numbers of RFC 8785 are doubles and cannot hold nanoseconds. Pure: n
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, Literal
@@ -95,7 +94,7 @@ def encode(entry: Entry, *, log: str, index: int, salts: Salts, private: bytes, 
             end=entry.end,
             asked=entry.asked,
             detail=entry.detail,
-            commitments=dict(_commitments(entry, salts)),
+            commitments=_commitments(entry, salts),
             private=sha256(private).hexdigest(),
             recording=Recorded(
                 level="metadata" if recording is None else "request",
@@ -121,11 +120,13 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _commitments(entry: Entry, salts: Salts) -> Iterator[tuple[str, str]]:
+def _commitments(entry: Entry, salts: Salts) -> dict[str, str]:
+    found = {}
     who = entry.private.principal
     if who is not None:
-        yield "principal", commitment("principal", salts.principal, who.id)
+        found["principal"] = commitment("principal", salts.principal, who.id)
         if who.person is not None:
-            yield "person", commitment("person", salts.person, who.person)
+            found["person"] = commitment("person", salts.person, who.person)
     if entry.private.source:
-        yield "source", commitment("source", salts.source, entry.private.source)
+        found["source"] = commitment("source", salts.source, entry.private.source)
+    return found

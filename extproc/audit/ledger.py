@@ -1,8 +1,9 @@
 """The ledger: where an exchange waits until its entry is on the disk.
 
-Entries are sealed on the event loop, in the order in which they come, and one thread writes for the whole worker: whatever was
-handed over while it was busy goes to the disk together, in one durable write, and wakes the loop once. (Were they sealed in
-that thread, it would wait for the interpreter's lock several times an entry, which beside a busy loop takes seconds.)
+Entries are sealed on the event loop, in the order in which they come, and whatever came in one turn of the loop goes to the
+disk together, in one durable write. A disk that takes less than a millisecond is waited for on the loop itself: to wake a
+thread and be woken by it costs more than the write, twice an exchange, and beside a busy loop the thread would wait for the
+interpreter's lock. A slower disk is written by a thread while the loop goes on; each write's own time says which it is.
 
 An entry that could not be written, or of which that cannot be known, is an `AuditError` to whoever waits for it; it may still
 turn up in the log, but an entry that was acknowledged never goes missing. After a failure everything is refused until the
@@ -12,16 +13,14 @@ journal could be opened anew, which is tried not sooner than `retry` seconds lat
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import Final, Literal
 
 from extproc.audit.entry import Entry
@@ -40,6 +39,8 @@ MOST_WAITING: Final = 4096
 _BATCH_ENTRIES: Final = 256
 _BATCH_BYTES: Final = 8 << 20  # of recordings; the last one taken may exceed it
 _LONG_BODY: Final = 256 << 10  # a longer one is compressed beside the event loop
+_WRITES_SEEN: Final = 4  # of these the shortest says how fast the disk is
+_LONGEST_WAIT: Final = 0.001  # seconds of a durable write that the loop itself waits for
 _log = logging.getLogger(__name__)
 
 
@@ -59,7 +60,13 @@ class Ledger:
     """The open ledger of one worker; used from one event loop. `recovered` is what opening it found amiss."""
 
     def __init__(
-        self, journal: Journal, reopen: Callable[[int], Journal], new_scribe: Callable[[int], Scribe], retry: float
+        self,
+        journal: Journal,
+        reopen: Callable[[int], Journal],
+        new_scribe: Callable[[int], Scribe],
+        *,
+        retry: float,
+        longest_wait: float,
     ) -> None:
         self.recovered: Recovered = journal.recovered
         self._new_scribe = new_scribe
@@ -69,10 +76,11 @@ class Ledger:
         self._reopening: asyncio.Task[None] | None = None
         self._closed = False
         self._waiting = 0
-        self._gathered: list[_Order] = []
-        self._orders: SimpleQueue[list[_Order]] = SimpleQueue()
-        self._thread = Thread(target=_Writer(self._orders, journal, reopen).run, name="audit", daemon=True)
-        self._thread.start()
+        self._gathered: deque[_Order] = deque()
+        self._writer = _Writer(journal, reopen)
+        self._longest_wait = longest_wait
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
+        self._busy = False  # the thread writes; what is gathered waits for it
 
     @classmethod
     def open(
@@ -84,19 +92,22 @@ class Ledger:
         origin: str = "vecgate",
         segment_bytes: int = SEGMENT_BYTES,
         retry: float = 1.0,
+        longest_wait: float = _LONGEST_WAIT,
         files: Files | None = None,
     ) -> Ledger:
         """Open the ledger of `worker` below `directory`, create it when absent, put right what a crash left. Blocks.
 
-        The log's name is ``<origin>/<worker>``. A segment is full at `segment_bytes`; `retry` is in seconds. Raises
-        `AuditError` where another process has it open, where it cannot be written, and where it was changed from outside.
+        The log's name is ``<origin>/<worker>``. A segment is full at `segment_bytes`. In seconds, `retry` is how long a failed
+        disk is left alone, and `longest_wait` how long a write may take that the loop waits for. Raises `AuditError` where
+        another process has it open, where it cannot be written, and where it was changed from outside.
         """
 
         def reopen(least: int) -> Journal:
             return Journal(directory, worker, segment_bytes=segment_bytes, files=files or Files(), least=least)
 
         try:
-            return cls(reopen(0), reopen, partial(Scribe, sealing_key, origin, worker), retry)
+            new_scribe = partial(Scribe, sealing_key, origin, worker)
+            return cls(reopen(0), reopen, new_scribe, retry=retry, longest_wait=longest_wait)
         except OSError as error:
             raise AuditError(_told(error)) from error
 
@@ -125,7 +136,7 @@ class Ledger:
         try:
             await self._order("close")
         finally:
-            await asyncio.to_thread(self._thread.join)
+            self._thread.shutdown()
 
     async def _order(self, what: Record | _Command, slots: Slots | None = None) -> int:
         if self._closed:
@@ -133,8 +144,8 @@ class Ledger:
         self._closed = what == "close"
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
-        if not self._gathered:  # handed over once all that is ready to run has run: one waking, one batch
-            loop.call_soon(self._hand_over)
+        if not self._gathered:  # carried out once all that is ready to run has run: one batch
+            loop.call_soon(self._carry_out)
         self._gathered.append(_Order(what, future, slots))
         self._waiting += 1
         scribe = self._scribe
@@ -148,9 +159,33 @@ class Ledger:
         finally:
             self._waiting -= 1
 
-    def _hand_over(self) -> None:
-        self._orders.put(self._gathered)
-        self._gathered = []
+    def _carry_out(self) -> None:
+        """Carry out what is gathered, here or in the thread."""
+        while self._gathered and not self._busy:
+            batch = self._take()
+            if isinstance(batch[-1].what, Record) and self._writer.seconds() <= self._longest_wait:
+                _resolve(batch, self._writer.carry_out(batch))
+            else:
+                self._busy = True
+                done = asyncio.get_running_loop().run_in_executor(self._thread, self._writer.carry_out, batch)
+                done.add_done_callback(partial(self._carried_out, batch))
+
+    def _carried_out(self, batch: list[_Order], done: asyncio.Future[list[int | AuditError]]) -> None:
+        self._busy = False
+        _resolve(batch, done.result())
+        self._carry_out()
+
+    def _take(self) -> list[_Order]:
+        """Take the first order and those behind it, up to the bounds and to anything that is not a record."""
+        batch: list[_Order] = []
+        weight = 0
+        while self._gathered and len(batch) < _BATCH_ENTRIES and weight < _BATCH_BYTES:
+            order = self._gathered.popleft()
+            batch.append(order)
+            if not isinstance(order.what, Record):
+                break
+            weight += len(order.what.recording)
+        return batch
 
     async def _reopened(self) -> None:
         """Have the journal opened anew, once for all who come in the meantime. Raises `AuditError`."""
@@ -168,40 +203,17 @@ class Ledger:
 
 
 class _Writer:
-    """What the thread does: take what waits, write it, wake those who wait. After a failure it refuses all but to open anew."""
+    """Who writes, one batch at a time, from whichever thread. After a failure it refuses all but to open anew."""
 
-    def __init__(self, orders: SimpleQueue[list[_Order]], journal: Journal, reopen: Callable[[int], Journal]) -> None:
-        self._orders = orders
-        self._taken: deque[_Order] = deque()
+    def __init__(self, journal: Journal, reopen: Callable[[int], Journal]) -> None:
+        self._took = deque([0.0], maxlen=_WRITES_SEEN)
         self._journal: Journal | None = journal
         self._least = journal.following
         self._reopen = reopen
 
-    def run(self) -> None:
-        last = False
-        while not last:
-            batch = self._take()
-            last = batch[-1].what == "close"
-            _settle(batch, self._carry_out(batch))
-
-    def _take(self) -> list[_Order]:
-        """Wait for an order and return it with those behind it, up to the bounds and to anything that is not a record."""
-        batch: list[_Order] = []
-        weight = 0
-        while len(batch) < _BATCH_ENTRIES and weight < _BATCH_BYTES:
-            if not self._taken:
-                try:
-                    self._taken.extend(self._orders.get(block=not batch))
-                except Empty:
-                    break
-            order = self._taken.popleft()
-            batch.append(order)
-            if not isinstance(order.what, Record):
-                break
-            weight += len(order.what.recording)
-        return batch
-
-    def _carry_out(self, batch: list[_Order]) -> list[int | AuditError]:
+    def carry_out(self, batch: Sequence[_Order]) -> list[int | AuditError]:
+        """Do what is ordered and return a result for each order. Never raises."""
+        began = time.perf_counter()
         records = [order.what for order in batch if isinstance(order.what, Record)]
         try:
             if records:
@@ -210,7 +222,12 @@ class _Writer:
             following = self._control(batch[-1].what)
         except Exception as error:  # noqa: BLE001  # whoever waits must be told, whatever it was, or waits for ever
             return self._failed(error, len(batch))
+        self._took.append(time.perf_counter() - began)
         return [*(record.index for record in records), following]
+
+    def seconds(self) -> float:
+        """Return how long the disk takes: the shortest of the last few writes, for a busy machine makes any of them longer."""
+        return min(self._took)
 
     def _control(self, what: object) -> int:
         match what:
@@ -247,12 +264,6 @@ def _told(error: Exception) -> str:
         case OSError():
             return f"the audit log cannot be written: {error.strerror}"
     return f"the audit log cannot be written: {type(error).__name__}"
-
-
-def _settle(batch: list[_Order], results: Sequence[int | AuditError]) -> None:
-    """Wake the event loop once for the whole batch; a loop that is gone has nobody left who waits."""
-    with contextlib.suppress(RuntimeError):
-        batch[0].future.get_loop().call_soon_threadsafe(_resolve, batch, results)
 
 
 def _resolve(batch: list[_Order], results: Sequence[int | AuditError]) -> None:

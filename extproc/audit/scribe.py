@@ -30,6 +30,7 @@ class Scribe:
         self._sealer = Sealer(worker)
         self._following = following
         self._keys: deque[bytes] = deque()
+        self._salts: list[leaves.Salts] = []
 
     def write(self, entry: Entry, packed: bytes | None = None) -> tuple[Record, Slots | None]:
         """Return the record of `entry` and, where new keys were drawn for it, slots that must be on the disk before it.
@@ -41,7 +42,7 @@ class Scribe:
         slots = None if self._keys else self._draw(index)
         if packed is None and entry.recording is not None:
             packed = pack(entry.recording, self._sealer.compressor)
-        salts = leaves.Salts.cut(secrets.token_bytes(3 * leaves.SALT_BYTES))
+        salts = self._salts[-1]
         try:
             private, recording = self._sealer.seal(Hidden(salts=salts, private=entry.private), packed, self._keys[0], index)
             leaf = leaves.encode(entry, log=self._log, index=index, salts=salts, private=private, recording=recording)
@@ -50,10 +51,12 @@ class Scribe:
                 self._keys.clear()  # their slots go nowhere
             raise AuditError("an entry has no canonical form") from error
         self._keys.popleft()
+        self._salts.pop()
         self._following += 1
         return Record(index=index, leaf=leaf, private=private, recording=recording or b""), slots
 
     def _draw(self, index: int) -> Slots:
         keys = fresh_keys(_KEYS_AHEAD)
         self._keys.extend(keys)
+        self._salts = [leaves.Salts.cut(secrets.token_bytes(3 * leaves.SALT_BYTES)) for _ in keys]
         return Slots(index, b"".join([self._wrapper.slot(key, index + ahead) for ahead, key in enumerate(keys)]))

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from threading import Thread
 from typing import Final, cast
 
+import msgspec
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue
@@ -42,7 +43,7 @@ _ERROR_STATUS: Final = 400  # from here on an HTTP status is a failure
 _QUEUE: Final = 16_384
 _DELAY_MS: Final = 1000
 _CLOSE_SECONDS: Final = 3.0
-_KEPT_ATTRIBUTES: Final = 4096  # most attributes of a span are those of the span before
+_KEPT_SPANS: Final = 1024  # most of a span is that of a span before
 
 
 class Spans:
@@ -70,7 +71,7 @@ class Spans:
         named: dict[str, Value] = {"service.name": service, "service.version": __version__}
         if instance:
             named["service.instance.id"] = instance
-        resource = Resource(attributes=[_attribute(name, value) for name, value in named.items()])
+        resource = Resource(attributes=[_once(name, value) for name, value in named.items()])
         return cls(_Exporter(otlp, resource), pseudonyms)
 
     def tell(
@@ -92,24 +93,30 @@ class Spans:
             return
         if principal is not None and self._pseudonyms is not None:
             principal = self._pseudonyms.of(principal)
-        shared = list(_shared(entry, index=index, user=principal, approval=approval))
         trace, parent, flags = _parent(traceparent)
-        status = Status(code=Status.STATUS_CODE_ERROR) if _error(entry) else None
+        named = (_once("vecgate.exchange.id", entry.exchange), _once("vecgate.ledger.index", index))
+        shared = _Shared(
+            engine=entry.engine,
+            database=entry.database,
+            operations=len(entry.facts),
+            user=principal,
+            error=_error(entry),
+            approval=approval,
+            revision=entry.revision,
+            decision=entry.decision or "deny",
+            reasons=entry.reasons,
+        )
         for fact in entry.facts or (None,):
-            summary = _summary(fact)
-            attributes = [*shared, *(_attribute(name, value) for name, value in _told(fact, summary))]
             span = Span(
                 trace_id=trace,
                 span_id=secrets.token_bytes(8),
                 parent_span_id=parent,
-                name=summary or entry.engine,
-                kind=Span.SPAN_KIND_CLIENT,
                 start_time_unix_nano=started,
                 end_time_unix_nano=max(started, entry.time_ns),
-                attributes=attributes,
-                status=status,
+                attributes=named,
                 flags=flags,
             )
+            span.MergeFrom(_recurring(shared, fact))
             self._processor.on_end(_Ended(span))
 
     def close(self) -> None:
@@ -127,26 +134,48 @@ class Spans:
 # --- what a span says ---------------------------------------------------------------------------------------------------
 
 
-def _shared(entry: Entry, *, index: int, user: str | None, approval: str | None) -> Iterator[KeyValue]:
-    """Give the attributes that all operations of one exchange have."""
-    yield _attribute("db.system.name", entry.engine)
-    yield _attribute("db.namespace", entry.database)
-    if len(entry.facts) > 1:
-        yield _attribute("db.operation.batch.size", len(entry.facts))
-    if user is not None:
-        yield _attribute("user.id", user)
-    error = _error(entry)
-    if error is not None:
-        yield _attribute("error.type", error)
-    if approval is not None:
-        yield _attribute("vecgate.approval.id", approval)
-    if entry.revision:
-        yield _attribute("vecgate.policy.revision", entry.revision)
-    yield _once("vecgate.exchange.id", entry.exchange)
-    yield _once("vecgate.ledger.index", index)
-    if not entry.facts:
-        yield _attribute("vecgate.decision", entry.decision or "deny")
-        yield _attribute("vecgate.reasons", entry.reasons)
+class _Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """What all operations of one exchange have in common, and many exchanges too."""
+
+    engine: str
+    database: str
+    operations: int
+    user: str | None
+    error: str | None
+    approval: str | None
+    revision: str
+    decision: str
+    reasons: tuple[str, ...]
+
+    def attributes(self) -> Iterator[tuple[str, Value]]:
+        """Give them as attributes; decision and reasons only where no operation tells its own."""
+        yield "db.system.name", self.engine
+        yield "db.namespace", self.database
+        if self.operations > 1:
+            yield "db.operation.batch.size", self.operations
+        if self.user is not None:
+            yield "user.id", self.user
+        if self.error is not None:
+            yield "error.type", self.error
+        if self.approval is not None:
+            yield "vecgate.approval.id", self.approval
+        if self.revision:
+            yield "vecgate.policy.revision", self.revision
+        if not self.operations:
+            yield "vecgate.decision", self.decision
+            yield "vecgate.reasons", self.reasons
+
+
+@functools.lru_cache(maxsize=_KEPT_SPANS)
+def _recurring(shared: _Shared, fact: Fact | None) -> Span:
+    """Return what spans of many exchanges have in common, which is all but ids and times; not to be changed."""
+    summary = _summary(fact)
+    return Span(
+        name=summary or shared.engine,
+        kind=Span.SPAN_KIND_CLIENT,
+        attributes=[_once(name, value) for name, value in (*shared.attributes(), *_told(fact, summary))],
+        status=Status(code=Status.STATUS_CODE_ERROR) if shared.error is not None else None,
+    )
 
 
 def _told(fact: Fact | None, summary: str) -> Iterator[tuple[str, Value]]:
@@ -196,9 +225,6 @@ def _once(name: str, value: Value) -> KeyValue:
         case int():
             return KeyValue(key=name, value=AnyValue(int_value=value))
     return KeyValue(key=name, value=AnyValue(array_value=ArrayValue(values=[AnyValue(string_value=one) for one in value])))
-
-
-_attribute = functools.lru_cache(maxsize=_KEPT_ATTRIBUTES)(_once)
 
 
 # --- how it leaves ------------------------------------------------------------------------------------------------------

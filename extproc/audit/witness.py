@@ -91,6 +91,6 @@ def _private(account: Account, *, full: bool) -> Private:
         claimed=dict(account.claimed) or None,
         source=account.source,
         user_agent=account.user_agent,
-        inputs=tuple(msgspec.Raw(_ENCODER.encode(asked)) for asked in account.inputs) if full else (),
-        decisions=tuple(msgspec.Raw(_ENCODER.encode(decision)) for decision in account.decisions) if full else (),
+        inputs=tuple([msgspec.Raw(_ENCODER.encode(asked)) for asked in account.inputs]) if full else (),
+        decisions=tuple([decision.encoded for decision in account.decisions]) if full else (),
     )

@@ -8,9 +8,14 @@ Letter case counts.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from typing import Final
 
 from extproc.errors import Unfulfillable
+
+_MOST_PATTERNS: Final = 1024
+"""How many patterns are remembered; they are the policy's, of which there are few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +30,8 @@ class Pattern:
     below: bool
 
     def matches(self, path: str) -> bool:
-        """Return whether the field at `path` is itself named."""
-        if self.below:
-            return not self.base or path.startswith(f"{self.base}.")
-        return path == self.base
+        """Return whether the field at `path` is named, itself or as a part of what is."""
+        return not self.base or path.startswith(f"{self.base}.") or (path == self.base and not self.below)
 
     def reaches(self, path: str) -> bool:
         """Return whether a field that lies below `path` may be named."""
@@ -45,12 +48,8 @@ class Pattern:
             or "*" in path
         )
 
-    def tops(self) -> tuple[str, ...]:
-        """Return every spelling of a top-level key that may hold what is named, but for keys below a star."""
-        parts = self.base.split(".") if self.base else []
-        return tuple(".".join(parts[:count]) for count in range(1, len(parts) + (1 if self.below else 0)))
 
-
+@functools.lru_cache(maxsize=_MOST_PATTERNS)
 def parse(text: str) -> Pattern:
     """Read a pattern. Raises `Unfulfillable` (``mask_pattern_invalid``) for a star anywhere but alone or after the last dot.
 

@@ -113,10 +113,6 @@ class Mask:
         self._limit = limit
         self._active = bool(patterns) or not vectors or scores_dropped or scores_digits is not None
         self._planned: dict[str, _Rule | bool] = {}
-        # Below a star any key may have to be hidden, so every key is looked at; without one, only those that are named.
-        self._stars = any(pattern.below for pattern, _ in patterns)
-        self._named = {pattern.base: rule for pattern, _ in patterns if (rule := self._rule(pattern.base)) is not None}
-        self._holders = tuple({top for pattern, _ in patterns for top in pattern.tops()} - self._named.keys())
 
     def apply(self, result: Result) -> Masked:
         """Change `result` in place and say what was done.
@@ -176,19 +172,16 @@ class Mask:
                 result.texts[field] = [raw if raw == NULL else _veiled(raw, rule.veil) for raw in column]
 
     def _hide_payloads(self, result: Result, hidden: Counter[str]) -> None:
+        """Go through the keys of all records at once: most records have the same, and a key is planned for once."""
         payloads = [payload for payload in result.payloads or () if payload]
-        if self._stars:
-            for payload in payloads:
-                self._hide_members(payload, "", hidden)
-            return
-        for name, rule in self._named.items():
-            count = _hide_column(payloads, name, rule.veil)
-            if count:
-                hidden[rule.pattern] += count
-        for name in self._holders:
-            for payload in payloads:
-                if name in payload:
-                    payload[name] = self._hide_below(payload[name], name, hidden)
+        for name in set().union(*payloads) if self._patterns else ():
+            plan = self._plan(name)
+            if isinstance(plan, bool):
+                for payload in payloads if plan else ():
+                    if name in payload:
+                        payload[name] = self._hide_below(payload[name], name, hidden)
+            elif count := _hide_column(payloads, name, plan.veil):
+                hidden[plan.pattern] += count
 
     def _hide_members(self, members: _Members, above: str, hidden: Counter[str]) -> None:
         """Hide in place what is named of the object at the path `above`, which ends in a dot or is empty."""

@@ -17,7 +17,7 @@ import msgspec
 
 from extproc.decision import Terms
 from extproc.errors import NotFound, Unsupported, UpstreamError
-from extproc.events import Head, Immediate, Request, Response, values
+from extproc.events import Head, Immediate, Request, Response
 from extproc.operation import Answer
 from extproc.protocols import chroma_answer, chroma_errors, chroma_forms, chroma_operations, routes
 from extproc.protocols.adapter import Denial, Facts, Outgoing, Question, Reading, json_immediate
@@ -45,8 +45,8 @@ class Chroma:
 
     def health(self, head: Head, now_ns: int) -> Immediate | None:
         """Answer the heartbeat and the health check: they say that the gateway lives, not that the database does."""
-        methods = values(head.fields, ":method")
-        paths = values(head.fields, ":path")
+        methods = head.values(":method")
+        paths = head.values(":path")
         if methods not in ([b"GET"], [b"HEAD"]) or len(paths) != 1:
             return None
         answer: dict[str, Any]
@@ -137,11 +137,11 @@ def _form(reading: Reading) -> Form:
 
 def _check_content(request: Request) -> None:
     """Refuse a body that is, or may be taken to be, anything but plain JSON in UTF-8."""
-    fields = request.head.fields
-    if any(value.strip().lower() != b"identity" for value in values(fields, "content-encoding")):
+    head = request.head
+    if any(value.strip().lower() != b"identity" for value in head.values("content-encoding")):
         raise Unsupported("the body must not be encoded")
     if request.body:
-        kinds = [value.decode("latin-1").lower().replace(" ", "").replace('"', "") for value in values(fields, "content-type")]
+        kinds = [value.decode("latin-1").lower().replace(" ", "").replace('"', "") for value in head.values("content-type")]
         if len(kinds) != 1 or kinds[0] not in _JSON:
             raise Unsupported("the content type must be application/json")
 

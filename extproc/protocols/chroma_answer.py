@@ -19,6 +19,7 @@ from extproc.protocols.chroma_forms import Form
 from extproc.protocols.chroma_where import DOCUMENT
 
 _NULL: Final = msgspec.Raw(b"null")
+_ID_BEGINS: Final = frozenset({b'"'})
 _TEXT_BEGINS: Final = frozenset({b'"', b"n"})
 _URI: Final = "uri"
 
@@ -273,8 +274,13 @@ def _check_width(queries: int, *columns: list[Any]) -> None:
 
 
 def _check(result: Result) -> None:
-    """Refuse columns of different lengths, and texts that are neither text nor null: no mask would know them."""
+    """Refuse columns of different lengths, ids that are no text, and texts that are neither text nor null.
+
+    No mask would know them.
+    """
     count = len(result)
+    if not {bytes(raw)[:1] for raw in result.ids or ()} <= _ID_BEGINS:
+        raise _unrecognised()
     if result.payloads is not None and len(result.payloads) != count:
         raise _unrecognised()
     for column in result.texts.values():

@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from extproc.audit.entry import Recording
+from extproc.audit.files import Files
 from extproc.audit.journal import Recovered
 from extproc.audit.ledger import MOST_WAITING, Ledger
 from extproc.audit.reader import open_private, read_leaves
@@ -21,9 +23,18 @@ from extproc.errors import AuditError
 from support.evidence import KEY, PRINCIPAL, BrokenFiles, entry
 
 
+@pytest.fixture(params=["swift", "slow"], autouse=True)
+def _disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test holds for a disk that the event loop waits for and for one that a thread writes."""
+    monkeypatch.setitem(PATIENCE, "seconds", {"swift": 60.0, "slow": -1.0}[request.param])
+
+
+PATIENCE = {"seconds": 0.0}
+
+
 def opened(directory: Path, files: BrokenFiles | None = None, *, retry: float = 0.0) -> Ledger:
     """Open the ledger of worker ``w``."""
-    return Ledger.open(directory, "w", KEY, origin="o", retry=retry, files=files)
+    return Ledger.open(directory, "w", KEY, origin="o", retry=retry, longest_wait=PATIENCE["seconds"], files=files)
 
 
 async def refused(ledger: Ledger, count: int = 1) -> list[str]:
@@ -222,7 +233,47 @@ async def test_close_writes_what_waits_and_ends_the_thread(tmp_path: Path) -> No
 
     assert list(range(5)) == await asyncio.gather(*waiting)
     assert await refused(ledger) == ["audit_unavailable"]
-    assert "audit" not in {thread.name for thread in threading.enumerate()}
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("audit")]
+
+
+async def test_a_disk_that_turns_slow_is_left_to_the_thread_until_it_is_swift_again(tmp_path: Path) -> None:
+    """The loop waits for a few slow writes at most; while the thread writes, the loop goes on."""
+    files = SlowFiles()
+    ledger = Ledger.open(tmp_path, "w", KEY, origin="o", longest_wait=0.05, files=files)
+    await ledger.append(entry(0))
+    files.seconds = 0.1
+    for number in range(1, 5):
+        await ledger.append(entry(number))
+    waiting = asyncio.create_task(ledger.append(entry(5)))
+    await asyncio.sleep(0)
+    turns = 0
+    while not waiting.done():
+        await asyncio.sleep(0.001)
+        turns += 1
+    files.seconds = 0.0
+    await ledger.append(entry(6))
+    await ledger.append(entry(7))
+    await ledger.close()
+
+    main = threading.get_ident()
+    assert [writer == main for writer in files.writers] == [True] * 5 + [False] * 2 + [True]
+    assert turns > 1
+    assert exchanges(tmp_path) == [f"exchange-{number}" for number in range(8)]
+
+
+class SlowFiles(Files):
+    """Files whose durable records take `seconds`; `writers` are the threads that wrote the log's lines."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.writers: list[int] = []
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> None:
+        """Write, late."""
+        if data.startswith(b"{"):
+            self.writers.append(threading.get_ident())
+            time.sleep(self.seconds)
+        super().write(descriptor, data, offset)
 
 
 CHILD = """

@@ -13,6 +13,7 @@ from extproc.obligations.fields import parse
         ("email", "Email", False),
         ("email", "emails", False),
         ("email", "profile.email", False),
+        ("email", "email.work", True),
         ("profile.email", "profile.email", True),
         ("profile.*", "profile.email", True),
         ("profile.*", "profile.a.b", True),

@@ -45,6 +45,7 @@ def apply(record: Any, *masks: tuple[str, Operator]) -> tuple[Any, Masked]:
         ({"a": {"b.c": 1}}, [("a.b.c", "redact")], {"a": {"b.c": "[REDACTED]"}}),
         ({"a": [{"b": 1}, [{"b": 2}], 3]}, [("a.b", "drop")], {"a": [{}, [{}], 3]}),
         ({"profile": {"email": "a"}}, [("profile", "redact")], {"profile": "[REDACTED]"}),
+        ({"profile.email": "a", "profiles": 1}, [("profile", "redact")], {"profile.email": "[REDACTED]", "profiles": 1}),
         ({"profile": "a"}, [("profile.*", "redact")], {"profile": "a"}),
         ({"profile": {"a": {"b": 1}}, "x": 1}, [("profile.*", "redact")], {"profile": {"a": "[REDACTED]"}, "x": 1}),
         ({"profile.a": 1, "profiles": 1}, [("profile.*", "redact")], {"profile.a": "[REDACTED]", "profiles": 1}),

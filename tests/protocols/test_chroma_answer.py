@@ -267,6 +267,8 @@ def test_changed_values_are_written(
         ("get", {**_GET, "documents": ["x"]}),
         ("get", {**_GET, "metadatas": [None]}),
         ("get", {**_GET, "uris": ["x", "y", "z"]}),
+        ("get", {**_GET, "ids": ["a", {"hidden": 1}]}),
+        ("get", {**_GET, "ids": ["a", None]}),
         ("get", {**_GET, "documents": ["x", ["hidden"]]}),
         ("get", {**_GET, "documents": ["x", {"hidden": 1}]}),
         ("get", {**_GET, "uris": ["x", 5]}),

@@ -87,7 +87,7 @@ def _matches(path: str, terms: Terms) -> bool:
     """Say whether a mask names the field at `path`."""
     patterns = [pattern for pattern, _ in terms.masks]
     return any(
-        pattern in {"*", path} or (pattern.endswith(".*") and path.startswith(pattern.removesuffix("*")))
+        pattern in {"*", path} or path.startswith(f"{pattern.removesuffix('.*')}.")
         for pattern in patterns
     )
 
