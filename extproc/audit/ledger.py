@@ -39,6 +39,8 @@ MOST_WAITING: Final = 4096
 _BATCH_ENTRIES: Final = 256
 _BATCH_BYTES: Final = 8 << 20  # of recordings; the last one taken may exceed it
 _LONG_BODY: Final = 256 << 10  # a longer one is compressed beside the event loop
+_SHORT_TURN: Final = 0.0001
+_LONGEST_GATHERING: Final = 0.004
 _WRITES_SEEN: Final = 4  # of these the shortest says how fast the disk is
 _LONGEST_WAIT: Final = 0.001  # seconds of a durable write that the loop itself waits for
 _log = logging.getLogger(__name__)
@@ -144,8 +146,9 @@ class Ledger:
         self._closed = what == "close"
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
-        if not self._gathered:  # carried out once all that is ready to run has run: one batch
-            loop.call_soon(self._carry_out)
+        if not self._gathered:
+            now = time.perf_counter()
+            loop.call_soon(self._gather, now, now)
         self._gathered.append(_Order(what, future, slots))
         self._waiting += 1
         scribe = self._scribe
@@ -158,6 +161,14 @@ class Ledger:
             raise
         finally:
             self._waiting -= 1
+
+    def _gather(self, since: float, turn: float) -> None:
+        """Let entries gather while the loop has other work, then carry them out; a short turn says that it has none."""
+        now = time.perf_counter()
+        if now - turn < _SHORT_TURN or now - since > _LONGEST_GATHERING:
+            self._carry_out()
+        else:
+            asyncio.get_running_loop().call_soon(self._gather, since, now)
 
     def _carry_out(self) -> None:
         """Carry out what is gathered, here or in the thread."""

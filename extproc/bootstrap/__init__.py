@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from envoy_data_plane.envoy.config.accesslog.v3 import AccessLog, AccessLogFilter, ResponseFlagFilter
-from envoy_data_plane.envoy.config.bootstrap.v3 import Admin, Bootstrap, BootstrapStaticResources
+from envoy_data_plane.envoy.config.bootstrap.v3 import (
+    Admin,
+    Bootstrap,
+    BootstrapStaticResources,
+    LayeredRuntime,
+    RuntimeLayer,
+)
 from envoy_data_plane.envoy.config.core.v3 import (
     Address,
     ApiVersion,
@@ -54,6 +60,7 @@ from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections.
 from envoy_data_plane.envoy.extensions.resource_monitors.fixed_heap.v3 import FixedHeapConfig
 from envoy_data_plane.envoy.type.v3 import Percent
 from envoy_data_plane.google.protobuf import Any as Packed
+from envoy_data_plane.google.protobuf import Struct
 
 from extproc.bootstrap import clusters
 from extproc.bootstrap.filters import METADATA_NAMESPACE, Headers, http_filters, keys_cluster, workers_service
@@ -79,6 +86,10 @@ _HEAP: Final = 256 << 20
 _HEAP_MONITOR: Final = "envoy.resource_monitors.fixed_heap"
 _HANDSHAKE_TIMEOUT: Final = timedelta(seconds=10)
 _PRIVATE: Final = 0o600
+_RUNTIME: Final = Struct.from_dict(
+    # Envoy would send its spans five at a time, which costs more than making them.
+    {"tracing.opentelemetry.min_flush_spans": 256, "tracing.opentelemetry.flush_interval_ms": 1000}
+)
 
 
 def render(config: Config, headers: Mapping[str, Headers]) -> dict[str, Any]:
@@ -112,6 +123,7 @@ def _bootstrap(config: Config, headers: Mapping[str, Headers]) -> Bootstrap:
         node=Node(id="vecgate", cluster="vecgate"),
         admin=Admin(address=Address(pipe=Pipe(path=str(admin_path(config)), mode=_PRIVATE))),
         overload_manager=_overload(buffer_bytes(config)),
+        layered_runtime=LayeredRuntime(layers=[RuntimeLayer(name="vecgate", static_layer=_RUNTIME)]),
         static_resources=BootstrapStaticResources(
             listeners=[_listener(config, database, headers[database.engine]) for database in config.databases],
             clusters=[

@@ -30,6 +30,7 @@ from envoy_data_plane.envoy.extensions.filters.http.ext_proc.v3 import (
 from envoy_data_plane.envoy.extensions.filters.http.jwt_authn.v3 import (
     JwksAsyncFetch,
     JwtAuthentication,
+    JwtCacheConfig,
     JwtHeader,
     JwtProvider,
     JwtRequirement,
@@ -53,6 +54,7 @@ FAILURE_KEY: Final = "failure_"
 """The metadata key, before the issuer's number, of a token that did not hold; with one key for all, the last one wins."""
 
 _KEYS_TIMEOUT: Final = timedelta(seconds=5)
+_TOKENS_KEPT: Final = 1000
 _KEYS_KEPT: Final = timedelta(minutes=5)
 
 _REQUEST_ATTRIBUTES: Final = ("source.address",)
@@ -116,6 +118,8 @@ def _provider(issuer: Issuer, index: int, key: str, headers: Headers) -> JwtProv
         clock_skew_seconds=SKEW,
         remote_jwks=remote,
         local_jwks=local,
+        # What Envoy remembers of a token outlives the key that signed it: only where keys never change is that harmless.
+        jwt_cache_config=JwtCacheConfig(jwt_cache_size=_TOKENS_KEPT) if local else None,
         # ext_proc itself takes the token off; `forward: false` would leave one that does not hold in place.
         forward=True,
         # A place named here also ends Envoy's habit of looking into the query string.
