@@ -139,6 +139,8 @@ _UNCHANGED: Final = {phase: answer(wire.CommonResponse()) for phase, answer in _
 
 def encode(event: Event, reply: Reply) -> wire.ProcessingResponse:
     """Return the message that answers `event` with `reply`; not to be changed, for some of them are shared."""
+    if isinstance(reply, Immediate):
+        return wire.ProcessingResponse(immediate_response=_immediate(reply))
     phase = (type(event), event.side)
     if phase not in _ANSWERS:
         raise StreamError("trailers are not asked for, so they have no answer")
@@ -152,8 +154,6 @@ def encode(event: Event, reply: Reply) -> wire.ProcessingResponse:
             mutation = _mutation(reply.set_fields, reply.remove_fields)
             body = wire.BodyMutation(body=reply.body)
             return _ANSWERS[phase](wire.CommonResponse(header_mutation=mutation, body_mutation=body))
-        case Immediate():
-            return wire.ProcessingResponse(immediate_response=_immediate(reply))
 
 
 @functools.lru_cache(maxsize=_MOST_MUTATIONS)

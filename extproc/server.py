@@ -44,11 +44,16 @@ class Servicer:
         self._max_body = max_body
 
     async def process(self, _: object, context: grpc.aio.ServicerContext) -> None:
-        """Answer every message of one stream, in order, until Envoy half-closes; whatever else ends it aborts it.
+        """Answer every message of one stream, in order, until Envoy half-closes.
 
-        To Envoy a clean end before that would mean that the rest of the exchange may pass unseen, so the one way out of this
-        method without an error is the end of Envoy's messages.
+        Should the answering ever end by itself before that, the stream is aborted: to Envoy a clean end would mean that the
+        rest of the exchange may pass unseen.
         """
+        if await self._answer(context) is not grpc.aio.EOF:
+            await context.abort(grpc.StatusCode.INTERNAL, "the service ended before the exchange did")
+
+    async def _answer(self, context: grpc.aio.ServicerContext) -> object:
+        """Answer messages; return the last thing that was read."""
         stream = Stream(max_body=self._max_body)
         exchange: Exchange | None = None
         try:
@@ -65,6 +70,7 @@ class Servicer:
             if exchange is not None and not exchange.over:
                 # Envoy may be gone and this task cancelled; that something was aborted is still written down.
                 await asyncio.shield(_ended(exchange))
+        return message
 
     def _begin(self, event: Event, context: grpc.aio.ServicerContext) -> Exchange:
         metadata = dict(context.invocation_metadata() or ())

@@ -63,8 +63,8 @@ class Stream:
     def receive(self, event: Event) -> Whole | None:
         """Take the next event; return what is whole now.
 
-        Raises `StreamError` out of order, `Malformed` for a request's trailers; over the limit `TooLarge` for a request and
-        `UpstreamError` for a response.
+        Raises `StreamError` out of order; `Malformed` for a request's trailers and for one without a target; over the limit
+        `TooLarge` for a request and `UpstreamError` for a response.
         """
         ends = event.end_of_stream if isinstance(event, Head) else True
         following = _LAW.get((self.state, type(event), event.side, ends))
@@ -84,6 +84,9 @@ class Stream:
 
     def _take_head(self, head: Head) -> Whole | None:
         self._head = head
+        if head.side is Side.REQUEST and not head.values(":path"):  # CONNECT has none (RFC 9113 section 8.5)
+            self.state = State.FAILED
+            raise Malformed("a request without a target is not taken", code="target_missing")
         if head.end_of_stream:
             return self._whole(head, b"")
         return Opening(head=head) if head.side is Side.REQUEST else None

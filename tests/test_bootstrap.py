@@ -225,7 +225,7 @@ def test_a_dead_worker_is_left_and_no_exchange_waits_for_a_breaker(config: Path)
         str(config.parent / f"var/{name}.sock") for name in ("extproc", "extproc-1")
     ]
     assert "grpc_health_check" in workers["health_checks"][0]
-    assert workers["common_lb_config"] == {"healthy_panic_threshold": {}}
+    assert workers["common_lb_config"] == {"healthy_panic_threshold": {}, "update_merge_window": "0s"}
     assert workers["circuit_breakers"]["thresholds"][0]["max_requests"] > 1024
 
 

@@ -119,10 +119,19 @@ def test_a_response_without_a_plain_status_fails(status: bytes) -> None:
         Stream(max_body=LIMIT).receive(Head(side=Side.RESPONSE, fields=((":status", status),), end_of_stream=True))
 
 
-@pytest.mark.parametrize("name", [":method", ":path"])
-@pytest.mark.parametrize("count", [0, 2])
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_request_without_a_target_is_refused(*, ends: bool) -> None:
+    """CONNECT has none over HTTP/2; it gets a native refusal, and nothing is taken after it."""
+    stream = Stream(max_body=LIMIT)
+    with pytest.raises(Malformed) as caught:
+        stream.receive(Head(side=Side.REQUEST, fields=((":method", b"CONNECT"),), end_of_stream=ends))
+
+    assert (caught.value.code, stream.state) == ("target_missing", State.FAILED)
+
+
+@pytest.mark.parametrize(("name", "count"), [(":method", 0), (":method", 2), (":path", 2)])
 def test_doubled_pseudo_fields_fail(name: str, count: int) -> None:
-    """A request with no method or path, or with two, is an error: each reader would pick another one."""
+    """A request with no method, or with two methods or paths, is an error: each reader would pick another one."""
     fields = [(":method", b"GET"), (":path", b"/")]
     kept = [field for field in fields if field[0] != name] + [(name, b"x")] * count
 

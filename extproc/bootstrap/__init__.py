@@ -15,7 +15,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from envoy_data_plane.envoy.config.accesslog.v3 import AccessLog, AccessLogFilter, ResponseFlagFilter
+from envoy_data_plane.envoy.config.accesslog.v3 import (
+    AccessLog,
+    AccessLogFilter,
+    AndFilter,
+    HeaderFilter,
+    OrFilter,
+    ResponseFlagFilter,
+)
 from envoy_data_plane.envoy.config.bootstrap.v3 import (
     Admin,
     Bootstrap,
@@ -44,7 +51,14 @@ from envoy_data_plane.envoy.config.overload.v3 import (
     ThresholdTrigger,
     Trigger,
 )
-from envoy_data_plane.envoy.config.route.v3 import Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost
+from envoy_data_plane.envoy.config.route.v3 import (
+    HeaderMatcher,
+    Route,
+    RouteAction,
+    RouteConfiguration,
+    RouteMatch,
+    VirtualHost,
+)
 from envoy_data_plane.envoy.config.trace.v3 import OpenTelemetryConfig, TracingHttp
 from envoy_data_plane.envoy.extensions.access_loggers.grpc.v3 import CommonGrpcAccessLogConfig, HttpGrpcAccessLogConfig
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
@@ -58,6 +72,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
 )
 from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections.v3 import DownstreamConnectionsConfig
 from envoy_data_plane.envoy.extensions.resource_monitors.fixed_heap.v3 import FixedHeapConfig
+from envoy_data_plane.envoy.type.tracing.v3 import CustomTag, CustomTagLiteral
 from envoy_data_plane.envoy.type.v3 import Percent
 from envoy_data_plane.google.protobuf import Any as Packed
 from envoy_data_plane.google.protobuf import Struct
@@ -90,6 +105,16 @@ _RUNTIME: Final = Struct.from_dict(
     # Envoy would send its spans five at a time, which costs more than making them.
     {"tracing.opentelemetry.min_flush_spans": 256, "tracing.opentelemetry.flush_interval_ms": 1000}
 )
+_CLIENTS_OWN_TAGS: Final = (
+    "user_agent",
+    "guid:x-client-trace-id",
+    "http.url",
+    "grpc.authority",
+    "grpc.content_type",
+    "grpc.path",
+    "grpc.timeout",
+)
+"""Tags of Envoy's spans that repeat a field of the request, whatever stands in it; a tag of the same name replaces each."""
 
 
 def render(config: Config, headers: Mapping[str, Headers]) -> dict[str, Any]:
@@ -246,13 +271,27 @@ def _refusals(database: Database) -> AccessLog:
         log_name=f"vecgate/{database.name}",
         transport_api_version=ApiVersion.V3,
         grpc_service=workers_service(database.name),
-        buffer_flush_interval=timedelta(seconds=1),
+        # Each line at once: they are few, and one that waits in a buffer is lost when Envoy is.
+        buffer_size_bytes=0,
     )
     return AccessLog(
         name="envoy.access_loggers.http_grpc",
-        filter=AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=["DPE"])),
+        filter=AccessLogFilter(or_filter=OrFilter(filters=[_flagged("DPE"), _refused_head()])),
         typed_config=Packed.pack(HttpGrpcAccessLogConfig(common_config=common)),
     )
+
+
+def _flagged(flag: str) -> AccessLogFilter:
+    return AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=[flag]))
+
+
+def _refused_head() -> AccessLogFilter:
+    """Match an HTTP/2 request that Envoy reset for its head (too many fields, an underscore in a name).
+
+    Envoy flags it like one that its client took back; only, no head of it was ever passed on.
+    """
+    headless = HeaderFilter(header=HeaderMatcher(name=":method", present_match=True, invert_match=True))
+    return AccessLogFilter(and_filter=AndFilter(filters=[_flagged("DR"), AccessLogFilter(header_filter=headless)]))
 
 
 def _tracing() -> HttpConnectionManagerTracing:
@@ -271,4 +310,5 @@ def _tracing() -> HttpConnectionManagerTracing:
         spawn_upstream_span=True,
         # A path and its query can carry values, and a caller may put anything there before it is refused.
         max_path_tag_length=0,
+        custom_tags=[CustomTag(tag=name, literal=CustomTagLiteral(value="withheld")) for name in _CLIENTS_OWN_TAGS],
     )

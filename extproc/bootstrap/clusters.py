@@ -84,9 +84,7 @@ def workers(sockets: Sequence[Path], buffer: int) -> Cluster:
         circuit_breakers=_breakers(),
         # Without a panic threshold of zero Envoy would spread over dead workers once half of them are gone; and were changes of
         # health gathered, as they are for a second by default, it would go on asking one that it knows to be dead.
-        common_lb_config=ClusterCommonLbConfig(
-            healthy_panic_threshold=Percent(value=0.0), update_merge_window=timedelta(0)
-        ),
+        common_lb_config=ClusterCommonLbConfig(healthy_panic_threshold=Percent(value=0.0), update_merge_window=timedelta(0)),
         health_checks=[
             HealthCheck(
                 timeout=_CHECK_TIMEOUT,

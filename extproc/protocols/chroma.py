@@ -10,6 +10,7 @@ be asked is in `chroma_forms`, what it means in `chroma_operations`, what comes 
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ _MOST_QUESTIONS: Final = 1024
 """How many questions are kept ready; each is about one collection."""
 _OUTDATING: Final = frozenset({"create", "drop", "clear", "fork", "attach"})
 """Kinds of requests after which collections are there that were not, or the other way round."""
-_JSON: Final = frozenset({"application/json", "application/json;charset=utf-8"})
+_JSON: Final = re.compile(r'application/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?', re.IGNORECASE)
 
 
 class Chroma:
@@ -141,8 +142,8 @@ def _check_content(request: Request) -> None:
     if any(value.strip().lower() != b"identity" for value in head.values("content-encoding")):
         raise Unsupported("the body must not be encoded")
     if request.body:
-        kinds = [value.decode("latin-1").lower().replace(" ", "").replace('"', "") for value in head.values("content-type")]
-        if len(kinds) != 1 or kinds[0] not in _JSON:
+        kinds = head.values("content-type")
+        if len(kinds) != 1 or _JSON.fullmatch(kinds[0].decode("latin-1")) is None:
             raise Unsupported("the content type must be application/json")
 
 

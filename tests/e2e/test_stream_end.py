@@ -59,12 +59,12 @@ class Quitter(Servicer):
         super().__init__(guards={}, authorities={}, max_body=1 << 20)
         self.phase = phase
 
-    async def _answer(self, messages: Any, context: Any) -> AsyncIterator[Any]:
-        del context
-        async for message in messages:
+    async def _answer(self, context: Any) -> object:
+        while True:
+            message = await context.read()
             if message.WhichOneof("request") == self.phase:
-                return
-            yield ANSWERS[message.WhichOneof("request")]
+                return message
+            await context.write(ANSWERS[message.WhichOneof("request")])
 
 
 @pytest.mark.parametrize("phase", list(ANSWERS))

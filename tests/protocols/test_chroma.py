@@ -230,6 +230,8 @@ def test_plain_json_is_read(kind: bytes, read: Callable[..., Reading], records: 
         (("content-type", b"application/x-www-form-urlencoded"),),
         (("content-type", b"application/vnd.api+json"),),
         (("content-type", b"application/json; charset=utf-16"),),
+        (("content-type", b"application / json"),),
+        (("content-type", b'app"lication/json"'),),
         (("content-type", b"application/json; charset=utf-8; x=1"),),
         (("content-type", b"application/json, text/plain"),),
         (("content-type", b"application/json"), ("content-type", b"text/plain")),

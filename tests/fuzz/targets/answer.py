@@ -86,10 +86,7 @@ def _masked(adapter: Adapter, reading: Reading, body: bytes, terms: Terms) -> by
 def _matches(path: str, terms: Terms) -> bool:
     """Say whether a mask names the field at `path`."""
     patterns = [pattern for pattern, _ in terms.masks]
-    return any(
-        pattern in {"*", path} or path.startswith(f"{pattern.removesuffix('.*')}.")
-        for pattern in patterns
-    )
+    return any(pattern in {"*", path} or path.startswith(f"{pattern.removesuffix('.*')}.") for pattern in patterns)
 
 
 def _columns(answer: Iterable[tuple[str, Any]], terms: Terms) -> Iterator[tuple[bool, Any]]:
