@@ -27,7 +27,7 @@ _MOST_TOKENS: Final = 512
 _MOST_PEERS: Final = 1024
 """How many connections' attributes are remembered; some hundred bytes each."""
 
-_MOST_MUTATIONS: Final = 128
+_MOST_MUTATIONS: Final = 64
 """How many changes to heads are remembered; whoever chooses the names can make each as large as a head may be."""
 
 _NO_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType({})
@@ -125,40 +125,51 @@ def _plain_value(value: Value) -> Any:
             return None
 
 
-_Answer = Callable[[wire.CommonResponse], wire.ProcessingResponse]
+_Phase = Callable[[wire.ProcessingResponse], wire.HeadersResponse | wire.BodyResponse]
 
-_ANSWERS: Final[Mapping[tuple[type[Event], Side], _Answer]] = {
-    # By phase, because Envoy takes an answer to another one as an error.
-    (Head, Side.REQUEST): lambda common: wire.ProcessingResponse(request_headers=wire.HeadersResponse(response=common)),
-    (Body, Side.REQUEST): lambda common: wire.ProcessingResponse(request_body=wire.BodyResponse(response=common)),
-    (Head, Side.RESPONSE): lambda common: wire.ProcessingResponse(response_headers=wire.HeadersResponse(response=common)),
-    (Body, Side.RESPONSE): lambda common: wire.ProcessingResponse(response_body=wire.BodyResponse(response=common)),
+_PHASES: Final[Mapping[tuple[type[Event], Side], _Phase]] = {
+    # The part of an answer that belongs to an event; Envoy takes an answer to another phase as an error.
+    (Head, Side.REQUEST): lambda answer: answer.request_headers,
+    (Body, Side.REQUEST): lambda answer: answer.request_body,
+    (Head, Side.RESPONSE): lambda answer: answer.response_headers,
+    (Body, Side.RESPONSE): lambda answer: answer.response_body,
 }
-_UNCHANGED: Final = {phase: answer(wire.CommonResponse()) for phase, answer in _ANSWERS.items()}
 
 
 def encode(event: Event, reply: Reply) -> wire.ProcessingResponse:
     """Return the message that answers `event` with `reply`; not to be changed, for some of them are shared."""
     if isinstance(reply, Immediate):
         return wire.ProcessingResponse(immediate_response=_immediate(reply))
-    phase = (type(event), event.side)
-    if phase not in _ANSWERS:
+    kind = type(event)
+    if (kind, event.side) not in _PHASES:
         raise StreamError("trailers are not asked for, so they have no answer")
     match reply:
         case Continue():
-            return _UNCHANGED[phase]
+            return _without_body(kind, event.side, (), ())
         case Replace(body=None):
-            common = wire.CommonResponse(header_mutation=_mutation(reply.set_fields, reply.remove_fields))
-            return _ANSWERS[phase](common)
+            return _without_body(kind, event.side, reply.set_fields, reply.remove_fields)
         case Replace():
-            mutation = _mutation(reply.set_fields, reply.remove_fields)
-            body = wire.BodyMutation(body=reply.body)
-            return _ANSWERS[phase](wire.CommonResponse(header_mutation=mutation, body_mutation=body))
+            answer = wire.ProcessingResponse()
+            common = _PHASES[kind, event.side](answer).response
+            common.header_mutation.MergeFrom(_mutation(reply.set_fields, reply.remove_fields))
+            # In place: each message that held the body on its way here would be a copy of all of it.
+            common.body_mutation.body = reply.body or b""
+            return answer
+
+
+@functools.lru_cache(maxsize=_MOST_MUTATIONS)
+def _without_body(kind: type[Event], side: Side, set_fields: Fields, remove_fields: tuple[str, ...]) -> wire.ProcessingResponse:
+    """Return the answer that makes these changes to a head; a client's requests need the same, over and over."""
+    answer = wire.ProcessingResponse()
+    phase = _PHASES[kind, side](answer)
+    phase.response.SetInParent()
+    if set_fields or remove_fields:
+        phase.response.header_mutation.MergeFrom(_mutation(set_fields, remove_fields))
+    return answer
 
 
 @functools.lru_cache(maxsize=_MOST_MUTATIONS)
 def _mutation(set_fields: Fields, remove_fields: tuple[str, ...]) -> wire.HeaderMutation:
-    """Return the message of these changes; one client's requests to one collection need the same, over and over."""
     return wire.HeaderMutation(set_headers=_set_headers(set_fields), remove_headers=remove_fields)
 
 

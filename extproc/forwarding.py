@@ -99,11 +99,11 @@ def _held_back(names: tuple[str, ...], credential: str | None, *, bodiless: bool
     return tuple(sorted(name for name in names if not name.startswith(":") and name not in kept))
 
 
-def towards_client(head: Head, body: bytes, fields: Fields = ()) -> Replace:
-    """Return the changes that put `body` in the place of the database's own, and `fields` in the place of its fields."""
+def towards_client(head: Head, body: bytes) -> Replace:
+    """Return the changes that put `body` in the place of the database's own."""
     length: Fields = (("content-length", str(len(body)).encode()),) if head.values("content-length") else ()
     removed = tuple(sorted(_UNTRUE_AFTER_REWRITE.intersection(head.by_name)))
-    return Replace(set_fields=fields + length + _KEPT_BY_NO_CACHE, remove_fields=removed, body=body)
+    return Replace(set_fields=length + _KEPT_BY_NO_CACHE, remove_fields=removed, body=body)
 
 
 def require_readable(head: Head) -> None:

@@ -225,9 +225,7 @@ class Exchange:
             forwarding.require_readable(response.head)
             native = guard.adapter.read_error(response)
             await self._conclude("failed", native.status)
-            # The database's own status goes with its own fields: when to try again, its trace.
-            whole = response.body and native.status == response.status
-            return forwarding.towards_client(response.head, native.body, native.fields) if whole else native
+            return native
         if not _FIRST_SUCCESS <= response.status < _FIRST_REDIRECT:
             raise UpstreamError("the database's answer is neither a success nor an error", code="answer_unrecognised")
         reply = self._deliver(reading, response)

@@ -1,53 +1,193 @@
 """Measure the gateway with the kit in `tests/bench`, in one run beside the shared no-op stream: ``make bench``.
 
 One worker, one Envoy thread, recording at level ``request``, decisions cached for 30 s, spans exported, the audit directory on
-the disk that holds this checkout. Arguments go on to `perf.py`; its table goes to standard output.
+the disk that holds this checkout. Then the latency that the gateway adds for a single client, and the CPU time of one exchange
+by stage. All of it is written to docs/performance.md, unless the kit found the run invalid. Arguments go on to `perf.py`.
 """
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from support.gateway import ROOT, running
+import stages
+from support.gateway import ROOT, Gateway, running
 from support.otlp import Receiver
 
 KIT = ROOT / "tests" / "bench" / "perf.py"
 UPSTREAM = 42002
 MASKING = ROOT / "tests" / "policies" / "masking"
+DOCUMENT = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- begin: written by make bench -->", "<!-- end: written by make bench -->"
+BARS = {"S": (0.55, 0.4), "M": (0.6, 1.0), "L": (0.33, 2.0)}
+"""What we want of the no-op stream's and of the Go masker's requests a second, by size."""
+ALONE_SECONDS, ALONE_ROUNDS = 3, 3
+EXCHANGES = {"S": 300, "M": 100, "L": 3}
+
+sys.path.insert(0, str(KIT.parent))
+os.environ.setdefault("PERF_VENV", str(Path(sys.executable).parents[1]))
+perf: Any = importlib.import_module("perf")  # the kit, found by the line before
 
 
 def main(arguments: list[str]) -> int:
-    """Run the kit against a gateway of our own; return its exit status."""
-    environment = os.environ | {"PERF_VENV": str(Path(sys.executable).parents[1])}
+    """Measure, write the document, return the kit's exit status."""
     scratch = ROOT / "var"
     scratch.mkdir(mode=0o700, exist_ok=True)
-    upstream = subprocess.Popen([sys.executable, KIT, "--upstream-only"], env=environment, stdout=subprocess.PIPE, text=True)
+    result = Path(tempfile.gettempdir()) / "perf" / "vecgate.json"
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="bench-") as directory, _upstream(), Receiver() as receiver:
+        with _gateway(Path(directory), receiver) as (gateway, token):
+            target = ["--gateway", gateway.url, "--header", f"x-chroma-token: {token}", "--pid", str(gateway.process.pid)]
+            status = subprocess.run([sys.executable, KIT, *target, "--json", result, *arguments], check=False).returncode
+            if status or not result.exists():
+                return status
+            alone = _alone(gateway, token)
+        by_stage = {size: _stages(Path(directory) / f"stages-{size}", receiver, size) for size in EXCHANGES}
+    _write(json.loads(result.read_text()), alone, by_stage)
+    return 0
+
+
+@contextmanager
+def _upstream() -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, KIT, "--upstream-only"], stdout=subprocess.PIPE, text=True)
     try:
-        line = upstream.stdout.readline() if upstream.stdout else ""
+        line = process.stdout.readline() if process.stdout else ""
         if not line.startswith("ready"):
             sys.exit("the kit's upstream does not start")
-        with (
-            tempfile.TemporaryDirectory(dir=scratch, prefix="bench-") as directory,
-            Receiver() as receiver,
-            running(
-                Path(directory),
-                f"http://127.0.0.1:{UPSTREAM}",
-                policy=MASKING,
-                audit={"recording": "request", "otlp": receiver.endpoint},
-            ) as gateway,
-        ):
-            time.sleep(1)
-            token = gateway.issuer.token("reader", exp=int(time.time()) + 3600)
-            target = ["--gateway", gateway.url, "--header", f"x-chroma-token: {token}", "--pid", str(gateway.process.pid)]
-            return subprocess.run([sys.executable, KIT, *target, *arguments], env=environment, check=False).returncode
+        yield
     finally:
-        upstream.terminate()
-        upstream.wait(10)
+        process.terminate()
+        process.wait(10)
+
+
+@contextmanager
+def _gateway(directory: Path, receiver: Receiver) -> Iterator[tuple[Gateway, str]]:
+    audit = {"recording": "request", "otlp": receiver.endpoint}
+    with running(directory, f"http://127.0.0.1:{UPSTREAM}", policy=MASKING, audit=audit) as gateway:
+        time.sleep(1)
+        yield gateway, gateway.issuer.token("reader", exp=int(time.time()) + 3600)
+
+
+def _alone(gateway: Gateway, token: str) -> dict[str, dict[str, float]]:
+    """Return the p50 in milliseconds that one client sees by itself: of the upstream, and through the gateway; by size."""
+    targets = {"upstream": (f"http://127.0.0.1:{UPSTREAM}", {}), "gateway": (gateway.url, {"x-chroma-token": token})}
+    found: dict[str, dict[str, float]] = {}
+    for size in EXCHANGES:
+        rounds: dict[str, list[float]] = {name: [] for name in targets}
+        for number in range(ALONE_ROUNDS):
+            for name in list(targets)[:: 1 if number % 2 else -1]:
+                rounds[name].append(_p50(size, *targets[name]))
+        found[size] = {name: statistics.median(values) for name, values in rounds.items()}
+    return found
+
+
+def _p50(size: str, url: str, headers: Mapping[str, str]) -> float:
+    fields = {"content-type": "application/json", "accept": "*/*", **headers}
+    script = "".join(f"wrk.headers[{json.dumps(name)}]={json.dumps(value)}\n" for name, value in fields.items())
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(f'wrk.method="POST"\n{script}wrk.body=[==[{perf.request_body(size)}]==]\n')
+        file.flush()
+        return float(perf.wrk(url + _path(size), file.name, 1, ALONE_SECONDS)["p50"])
+
+
+def _stages(directory: Path, receiver: Receiver, size: str) -> dict[str, float]:
+    answer = (perf.WORK / "data" / f"{size}.json").read_bytes()
+    body = perf.request_body(size).encode()
+    return stages.run(
+        directory,
+        policy=MASKING,
+        otlp=receiver.endpoint,
+        target=_path(size),
+        body=body,
+        answer=answer,
+        count=EXCHANGES[size],
+    )
+
+
+def _path(size: str) -> str:
+    return f"{perf.BASE}/{perf.ID[size]}/{perf.OP[size]}"
+
+
+# --- the document -------------------------------------------------------------------------------------------------------
+
+
+def _write(result: dict[str, Any], alone: dict[str, dict[str, float]], by_stage: dict[str, dict[str, float]]) -> None:
+    day = datetime.now(tz=UTC).date().isoformat()
+    rounds = f"{result['rounds']} alternating rounds of {result['seconds']} s"
+    text = "\n".join(
+        (
+            f"Measured {day} on {result['cpus']} cores, medians of {rounds}.",
+            "",
+            *_rates(result["rows"]),
+            "",
+            *_table(("size", "wanted of no-op", "reached", "wanted of Go masker", "reached"), _reached(result["rows"])),
+            "",
+            "One client by itself:",
+            "",
+            *_table(("size", "upstream p50 ms", "gateway p50 ms", "added ms"), _added(alone)),
+            "",
+            "CPU milliseconds of one exchange by stage, the service alone, without gRPC:",
+            "",
+            *_table(("size", *stages.STAGES, "pipeline", "all"), _spent(by_stage)),
+        )
+    )
+    document = DOCUMENT.read_text()
+    before, after = document.split(BEGIN)[0], document.split(END)[1]
+    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+
+
+def _rates(rows: list[dict[str, Any]]) -> list[str]:
+    head = ("size", "target", "requests/s", "p50 ms", "p99 ms", "of no-op", "of Go masker", "CPU ms a request by process")
+    return _table(
+        head,
+        [
+            (
+                row["size"],
+                row["target"],
+                row["rps"],
+                row["p50_ms"],
+                row["p99_ms"],
+                row["vs_py_noop"],
+                row["vs_go_mask"],
+                ", ".join(f"{name.partition(':')[0]} {value}" for name, value in row["cpu_ms"].items() if value),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _reached(rows: list[dict[str, Any]]) -> list[tuple[object, ...]]:
+    gateway = {row["size"]: row for row in rows if row["target"] == "gateway"}
+    return [
+        (size, noop, gateway[size]["vs_py_noop"], masker, gateway[size]["vs_go_mask"])
+        for size, (noop, masker) in BARS.items()
+        if size in gateway
+    ]
+
+
+def _added(alone: dict[str, dict[str, float]]) -> list[tuple[object, ...]]:
+    return [(size, p50["upstream"], p50["gateway"], round(p50["gateway"] - p50["upstream"], 2)) for size, p50 in alone.items()]
+
+
+def _spent(by_stage: dict[str, dict[str, float]]) -> list[tuple[object, ...]]:
+    return [
+        (size, *(round(spent[stage], 3) for stage in (*stages.STAGES, "pipeline", "all"))) for size, spent in by_stage.items()
+    ]
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> list[str]:
+    lines = [f"| {' | '.join(str(cell) for cell in row)} |" for row in (head, *rows)]
+    return [lines[0], "|---" * len(head) + "|", *lines[1:]]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ the text may echo filters, ids and documents, so it never is. A name that they d
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
@@ -55,6 +56,9 @@ _NAMES: Final = {
 }
 _FAILURE: Final = "InternalError"
 
+_PLAIN_FIELDS: Final = {"retry-after": re.compile(rb"[0-9]{1,9}"), "chroma-trace-id": re.compile(rb"[0-9a-f-]{1,64}")}
+"""Fields of an error that a client needs, in the only form in which they quote nothing; no other field crosses."""
+
 
 class _Native(msgspec.Struct, frozen=True):
     """The database's own error; what else it holds (indexing status) is not passed on."""
@@ -88,7 +92,13 @@ def masked(response: Response) -> Immediate:
             return _unreadable()
         name = found if found in _MESSAGES else "ChromaError"
     message = _BY_STATUS.get(status, _MESSAGES[name]) if name == "ChromaError" else _MESSAGES[name]
-    return _immediate(status, name, message, "database_error")
+    plain: Fields = tuple(
+        (field, value)
+        for field, form in _PLAIN_FIELDS.items()
+        for value in response.head.values(field)[:1]
+        if form.fullmatch(value) is not None
+    )
+    return _immediate(status, name, message, "database_error", plain)
 
 
 def _unreadable() -> Immediate:

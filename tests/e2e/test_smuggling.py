@@ -104,7 +104,7 @@ SPELLINGS = [
     post("path parameter at the end", "{records}/get;jsessionid=1", "404", AMBIGUOUS),
     post("path parameter within", "{collections};a=b/{mine}/get", "404", AMBIGUOUS),
     post("fragment that hides the action", "{records}/count#/get", "405", NORMALISED),
-    get("fragment behind the query", "{collections}?limit=1#x", "200 shows tickets", NORMALISED),
+    get("fragment behind the query", "{collections}?limit=100#x", "200 shows tickets", NORMALISED),
     get("encoded question mark", "{collections}%3flimit=1", "404", UNKNOWN),
     get("encoded number sign", "{collections}%23", "404", UNKNOWN),
     get("tab behind the target", "{collections}\t", "400", LISTED),
@@ -233,8 +233,8 @@ METHODS = [
     ask("PROPFIND", "PROPFIND", "{collections}", chroma="405", gateway=UNKNOWN),
     ask("QUERY", "QUERY", "{records}/get", ONE, chroma="405", gateway=UNKNOWN),
     ask("PATCH with nothing to change", "PATCH", TENANT, b"{}", chroma="422", gateway=MALFORMED),
-    # A CONNECT has no path, so no rule of the token check is for it: whoever sends one is nobody.
-    ask("CONNECT", "CONNECT", "kb:80", chroma="404", gateway=Refused(code="token_malformed", status=401)),
+    # A CONNECT has no path, so no rule of the token check is for it: it is refused before anybody is looked for.
+    ask("CONNECT", "CONNECT", "kb:80", chroma="404", gateway=Refused(code="target_missing", status=400)),
     ask(
         "DELETE with a body",
         "DELETE",

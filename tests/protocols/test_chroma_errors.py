@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from extproc import errors
 from extproc.events import Response
@@ -35,6 +36,30 @@ def test_native_error_without_its_values(status: int, name: str, adapter: Adapte
     assert (status, name, {"error", "message"}) == (native.status, body["error"], set(body))
     assert b"secret" not in native.body
     assert native.fields == (("content-type", b"application/json"),)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "crosses"),
+    [
+        ("retry-after", b"30", True),
+        ("retry-after", b"Wed, 21 Oct 2026 07:28:00 GMT", False),
+        ("retry-after", b"ask grace@navy.test", False),
+        ("chroma-trace-id", b"0af7651916cd43dd8448eb211c80319c", True),
+        ("chroma-trace-id", b"secret", False),
+        ("x-quoted", b"30", False),
+    ],
+)
+def test_of_an_errors_fields_only_those_cross_that_can_quote_nothing(
+    *, field: str, value: bytes, crosses: bool, adapter: Adapter, response: Callable[..., Response]
+) -> None:
+    """A client learns when to try again and which trace to look at, in the plain form of each; nothing else."""
+    answered = response({"error": "RateLimitError", "message": "slow down"}, 429)
+    head = replace(answered.head, fields=(*answered.head.fields, (field, value)))
+
+    native = adapter.read_error(replace(answered, head=head))
+
+    assert ((field, value) in native.fields) == crosses
+    assert len(native.fields) == 1 + crosses
 
 
 @pytest.mark.parametrize(("status", "words"), [(409, "already exists"), (501, "not implemented"), (503, "refused")])
