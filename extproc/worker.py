@@ -44,7 +44,8 @@ POLICY_DEADLINE: Final = 1.0
 """Seconds that one policy evaluation may take before it counts as a denial."""
 
 _SWITCH_SECONDS: Final = 0.0001
-"""How long a busy thread keeps the interpreter: at the usual 5 ms the writer of the log would wait behind the event loop."""
+"""How long a busy thread keeps the interpreter: at the usual 5 ms whoever writes a slow disk, or reads a large request, would
+wait behind the event loop."""
 
 _COLLECTED_AFTER: Final = (10_000, 20, 50)
 """Objects, then collections of the generation before, after which the garbage collector looks."""

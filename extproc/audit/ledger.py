@@ -1,9 +1,10 @@
 """The ledger: where an exchange waits until its entry is on the disk.
 
-Entries are sealed on the event loop, in the order in which they come, and whatever came in one turn of the loop goes to the
-disk together, in one durable write. A disk that takes less than a millisecond is waited for on the loop itself: to wake a
-thread and be woken by it costs more than the write, twice an exchange, and beside a busy loop the thread would wait for the
-interpreter's lock. A slower disk is written by a thread while the loop goes on; each write's own time says which it is.
+Entries are sealed on the event loop, in the order in which they come. They gather for as long as the loop has other work, some
+milliseconds at most, and go to the disk together, in one durable write. A swift disk is waited for on the loop itself: to wake
+a thread and be woken by it costs more than the write, twice an exchange, and beside a busy loop the thread would wait for the
+interpreter's lock. A disk whose last few writes all took longer than a millisecond is written by a thread while the loop goes
+on, until one of them was swift again.
 
 An entry that could not be written, or of which that cannot be known, is an `AuditError` to whoever waits for it; it may still
 turn up in the log, but an entry that was acknowledged never goes missing. After a failure everything is refused until the

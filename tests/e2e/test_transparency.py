@@ -410,7 +410,7 @@ def test_an_answer_that_two_readers_could_take_apart_differently_is_not_passed_o
 def test_an_error_keeps_its_status_and_its_name_and_nothing_that_may_quote(
     gateway: Gateway, book: Recorder, status: int, name: str
 ) -> None:
-    """The client raises what it would raise without a gateway; neither text nor fields of the error cross, for nobody."""
+    """The client raises what it would raise without a gateway; neither text nor fields that may quote cross, for nobody."""
     body = json.dumps({"error": name, "message": f"not so: {EMAIL}"}).encode()
     shelve(book, GET, sized(status, [*OWN, ("x-quoted", EMAIL), DATE], body))
 
