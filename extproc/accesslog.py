@@ -1,8 +1,8 @@
 """What never reached this service: requests that Envoy's own codec refused, told by its access log, put on record.
 
-A header section too large, underscores in a name, two lengths at once, a method that is none: Envoy hangs up on these,
-or resets the stream, before any filter runs. Its access log service (envoy.service.accesslog.v3) sends a line for each; the line becomes an entry. No path and
-no header of the request is in it, and none is kept.
+A header section too large, underscores in a name, two lengths at once, a method that is none: Envoy hangs up on these, or
+resets the stream, before any filter runs. Its access log service (envoy.service.accesslog.v3) sends a line for each; the line
+becomes an entry. No path and no header of the request is in it, and none is kept.
 """
 
 from __future__ import annotations

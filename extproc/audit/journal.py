@@ -1,4 +1,4 @@
-"""The journal of one worker: puts records and leaves on the disk, and puts right what a crash left. Synchronous; called from one thread at a time.
+"""The journal of one worker: puts records and leaves on the disk, and puts right what a crash left. For one thread at a time.
 
 One durable write, of a batch of records to a segment, is what makes entries exist; each record holds the leaf and both sealed
 parts, so no leaf is ever without its private part. The leaves then go to ``log/<worker>/leaves.jsonl`` without waiting for the
