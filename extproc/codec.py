@@ -151,7 +151,7 @@ def encode(event: Event, reply: Reply) -> wire.ProcessingResponse:
         case Replace():
             answer = wire.ProcessingResponse()
             common = _PHASES[kind, event.side](answer).response
-            common.header_mutation.MergeFrom(_mutation(reply.set_fields, reply.remove_fields))
+            _change(common.header_mutation, reply.set_fields, reply.remove_fields)
             # In place: each message that held the body on its way here would be a copy of all of it.
             common.body_mutation.body = reply.body or b""
             return answer
@@ -164,13 +164,13 @@ def _without_body(kind: type[Event], side: Side, set_fields: Fields, remove_fiel
     phase = _PHASES[kind, side](answer)
     phase.response.SetInParent()
     if set_fields or remove_fields:
-        phase.response.header_mutation.MergeFrom(_mutation(set_fields, remove_fields))
+        _change(phase.response.header_mutation, set_fields, remove_fields)
     return answer
 
 
-@functools.lru_cache(maxsize=_MOST_MUTATIONS)
-def _mutation(set_fields: Fields, remove_fields: tuple[str, ...]) -> wire.HeaderMutation:
-    return wire.HeaderMutation(set_headers=_set_headers(set_fields), remove_headers=remove_fields)
+def _change(mutation: wire.HeaderMutation, set_fields: Fields, remove_fields: tuple[str, ...]) -> None:
+    mutation.set_headers.extend(_set_headers(set_fields))
+    mutation.remove_headers.extend(remove_fields)
 
 
 def _immediate(reply: Immediate) -> wire.ImmediateResponse:

@@ -260,6 +260,7 @@ class Exchange:
 
     async def refuse(self, error: Error) -> Immediate:
         """Return the native denial for `error`, on record before it is released; without a record, a denial all the same."""
+        self._forget_names()
         self.over = True
         try:
             await self._guard.witness.refusal(self._account, error)

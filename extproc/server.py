@@ -47,7 +47,7 @@ class Servicer:
         """Answer every message of one stream, in order, until Envoy half-closes.
 
         Should the answering ever end by itself before that, the stream is aborted: to Envoy a clean end would mean that the
-        rest of the exchange may pass unseen.
+        rest of the exchange may pass unseen. (It cannot end so as it stands; this holds it to that.)
         """
         if await self._answer(context) is not grpc.aio.EOF:
             await context.abort(grpc.StatusCode.INTERNAL, "the service ended before the exchange did")

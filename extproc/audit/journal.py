@@ -29,6 +29,7 @@ from extproc.errors import AuditError, ConfigError
 
 LEAVES: Final = "leaves.jsonl"
 _ZEROS: Final = bytes(1 << 20)  # how much of a segment is filled ahead
+_SMALL_BATCH: Final = 256 << 10  # bytes for which there is always to be room
 _WORKER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -90,6 +91,11 @@ class Journal:
             self.abandon()
             raise
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a small batch can be appended without a new segment, and without more space being filled ahead."""
+        return self._end < self._segment_bytes and self._filled - self._end > _SMALL_BATCH
+
     def append(self, records: Sequence[segments.Record], slots: Sequence[Slots]) -> None:
         """Put `records` on the disk, and before them the key `slots` that they or later ones need.
 
@@ -125,7 +131,7 @@ class Journal:
 
     def _write(self, records: Sequence[segments.Record]) -> None:
         data = b"".join([record.encode() for record in records])
-        if self._end + len(data) > self._filled:
+        if self._filled - self._end - len(data) <= _SMALL_BATCH:
             self._fill(len(data))
         self._files.write(self._segment, data, self._end)
         self._end += len(data)

@@ -3,8 +3,8 @@
 Entries are sealed on the event loop, in the order in which they come. They gather for as long as the loop has other work, some
 milliseconds at most, and go to the disk together, in one durable write. A swift disk is waited for on the loop itself: to wake
 a thread and be woken by it costs more than the write, twice an exchange, and beside a busy loop the thread would wait for the
-interpreter's lock. A disk whose last few writes all took longer than a millisecond is written by a thread while the loop goes
-on, until one of them was swift again.
+interpreter's lock. A disk whose last few writes took longer than a millisecond is written by a thread while the loop goes on,
+and so are a large batch, one for which the journal must make room, and whatever comes after a failure.
 
 An entry that could not be written, or of which that cannot be known, is an `AuditError` to whoever waits for it; it may still
 turn up in the log, but an entry that was acknowledged never goes missing. After a failure everything is refused until the
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -40,9 +41,10 @@ MOST_WAITING: Final = 4096
 _BATCH_ENTRIES: Final = 256
 _BATCH_BYTES: Final = 8 << 20  # of recordings; the last one taken may exceed it
 _LONG_BODY: Final = 256 << 10  # a longer one is compressed beside the event loop
-_SHORT_TURN: Final = 0.0001
-_LONGEST_GATHERING: Final = 0.004
-_WRITES_SEEN: Final = 4  # of these the shortest says how fast the disk is
+_SHORT_TURN: Final = 0.0001  # seconds of a turn of the loop in which nothing else was to be done
+_LONGEST_GATHERING: Final = 0.004  # seconds
+_WRITES_SEEN: Final = 4  # by these it is judged how fast the disk is
+_SMALL_BATCH: Final = 64 << 10  # bytes of recordings that the loop itself writes
 _LONGEST_WAIT: Final = 0.001  # seconds of a durable write that the loop itself waits for
 _log = logging.getLogger(__name__)
 
@@ -139,7 +141,7 @@ class Ledger:
         try:
             await self._order("close")
         finally:
-            self._thread.shutdown()
+            self._thread.shutdown(wait=not self._busy)
 
     async def _order(self, what: Record | _Command, slots: Slots | None = None) -> int:
         if self._closed:
@@ -162,6 +164,7 @@ class Ledger:
             raise
         finally:
             self._waiting -= 1
+            del future  # else its error and this frame would hold each other, and with them the request
 
     def _gather(self, since: float, turn: float) -> None:
         """Let entries gather while the loop has other work, then carry them out; a short turn says that it has none."""
@@ -175,11 +178,16 @@ class Ledger:
         """Carry out what is gathered, here or in the thread."""
         while self._gathered and not self._busy:
             batch = self._take()
-            if isinstance(batch[-1].what, Record) and self._writer.seconds() <= self._longest_wait:
+            if self._writer.swift(batch, self._longest_wait):
                 _resolve(batch, self._writer.carry_out(batch))
-            else:
-                self._busy = True
+                continue
+            self._busy = True
+            try:
                 done = asyncio.get_running_loop().run_in_executor(self._thread, self._writer.carry_out, batch)
+            except RuntimeError:  # closed, and who closed it was cancelled
+                self._busy = False
+                _resolve(batch, [AuditError("the audit log is closed")] * len(batch))
+            else:
                 done.add_done_callback(partial(self._carried_out, batch))
 
     def _carried_out(self, batch: list[_Order], done: asyncio.Future[list[int | AuditError]]) -> None:
@@ -218,28 +226,38 @@ class _Writer:
     """Who writes, one batch at a time, from whichever thread. After a failure it refuses all but to open anew."""
 
     def __init__(self, journal: Journal, reopen: Callable[[int], Journal]) -> None:
-        self._took = deque([0.0], maxlen=_WRITES_SEEN)
+        self._took = deque([0.0] * _WRITES_SEEN, maxlen=_WRITES_SEEN)
         self._journal: Journal | None = journal
         self._least = journal.following
         self._reopen = reopen
 
     def carry_out(self, batch: Sequence[_Order]) -> list[int | AuditError]:
         """Do what is ordered and return a result for each order. Never raises."""
-        began = time.perf_counter()
         records = [order.what for order in batch if isinstance(order.what, Record)]
         try:
             if records:
-                self._usable().append(records, [order.slots for order in batch if order.slots])
-                self._least = records[-1].index + 1
+                self._write(records, [order.slots for order in batch if order.slots])
             following = self._control(batch[-1].what)
         except Exception as error:  # noqa: BLE001  # whoever waits must be told, whatever it was, or waits for ever
             return self._failed(error, len(batch))
-        self._took.append(time.perf_counter() - began)
         return [*(record.index for record in records), following]
 
-    def seconds(self) -> float:
-        """Return how long the disk takes: the shortest of the last few writes, for a busy machine makes any of them longer."""
-        return min(self._took)
+    def _write(self, records: Sequence[Record], slots: Sequence[Slots]) -> None:
+        began = time.perf_counter()
+        self._usable().append(records, slots)
+        self._took.append(time.perf_counter() - began)
+        self._least = records[-1].index + 1
+
+    def swift(self, batch: Sequence[_Order], longest_wait: float) -> bool:
+        """Say whether `batch` will be carried out within `longest_wait` seconds, as far as anybody can know beforehand.
+
+        It is judged by the second shortest of the last few writes: a busy machine makes one or another of them longer, a slow
+        disk nearly all.
+        """
+        if self._journal is None or not all(isinstance(order.what, Record) for order in batch):
+            return False
+        length = sum(len(order.what.recording) for order in batch if isinstance(order.what, Record))
+        return sorted(self._took)[1] <= longest_wait and length <= _SMALL_BATCH and self._journal.has_room
 
     def _control(self, what: object) -> int:
         match what:
@@ -266,6 +284,7 @@ class _Writer:
             _log.error("nothing is let through: %s", told)
             self._journal.abandon()
             self._journal = None
+        self._took.extend([math.inf] * _WRITES_SEEN)
         return [AuditError(told) for _ in range(count)]
 
 

@@ -83,6 +83,8 @@ class EmbeddedEngine:
                 answer = await job.result
         except TimeoutError as error:
             raise EngineError("the policy did not decide in time", code="policy_late") from error
+        finally:
+            del job  # else its error and this frame would hold each other, and with them the request
         return decode(answer)
 
     async def close(self) -> None:

@@ -29,6 +29,9 @@ _encode: Final = msgspec.json.encode
 _MOST_MASKS: Final = 256
 """How many compiled masks are kept; a policy has a few."""
 
+_FEW_IN_COMMON: Final = 4
+"""How many times over all keys of all records must be looked up before it is cheaper to go through each record."""
+
 _MOST_PLANS: Final = 1024
 """How many paths a mask remembers; records choose them, so there must be an end."""
 
@@ -172,9 +175,17 @@ class Mask:
                 result.texts[field] = [raw if raw == NULL else _veiled(raw, rule.veil) for raw in column]
 
     def _hide_payloads(self, result: Result, hidden: Counter[str]) -> None:
-        """Go through the keys of all records at once: most records have the same, and a key is planned for once."""
+        """Go through the keys of all records at once: most records have the same, and a key is planned for once.
+
+        Record by record where few have the same, or whoever writes records could make this quadratic.
+        """
         payloads = [payload for payload in result.payloads or () if payload]
-        for name in set().union(*payloads) if self._patterns else ():
+        names: set[str] = set().union(*payloads) if self._patterns else set()
+        if len(names) * len(payloads) > _FEW_IN_COMMON * sum(map(len, payloads)):
+            for payload in payloads:
+                self._hide_members(payload, "", hidden)
+            return
+        for name in names:
             plan = self._plan(name)
             if isinstance(plan, bool):
                 for payload in payloads if plan else ():

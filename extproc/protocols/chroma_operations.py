@@ -20,6 +20,11 @@ from extproc.protocols.chroma_where import DOCUMENT, conjoined
 
 UNNAMED: Final = ""
 
+_COPIES: Final = frozenset({"fork", "attach"})
+"""Requests that have the database copy records, past every mask."""
+_WHOLE: Final = _COPIES | {"drop", "clear"}
+"""Requests that touch all records of a collection, although they name none."""
+
 _ALL_METADATA: Final = "*"
 _COLUMNS: Final = {"documents": DOCUMENT, "metadatas": _ALL_METADATA, "uris": "uri"}
 """Columns of an answer that hold fields of the records."""
@@ -157,8 +162,10 @@ def narrowed(form: Form, asked: Sequence[Operation], terms: Sequence[Terms]) -> 
     records, a stamp on what writes them.
     """
     for operation, term in zip(asked, terms, strict=True):
-        if operation.scope == "records" and term.where is not None:
+        if (operation.scope == "records" or form.kind in _WHOLE) and term.where is not None:
             raise Unfulfillable("a row filter cannot be fulfilled on this operation yet")
+        if form.kind in _COPIES and (term.masks or term.detects or term.stamp is not None or not term.vectors):
+            raise Unfulfillable("what is copied inside the database cannot be masked or stamped")
         if operation.action in {"upsert", "update_payload"} and term.stamp is not None:
             raise Unfulfillable("a stamp cannot be fulfilled on this operation yet")
     if form.body is None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
+import gc
 import os
 import shutil
 import signal
@@ -10,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -251,14 +255,73 @@ async def test_a_disk_that_turns_slow_is_left_to_the_thread_until_it_is_swift_ag
         await asyncio.sleep(0.001)
         turns += 1
     files.seconds = 0.0
-    await ledger.append(entry(6))
-    await ledger.append(entry(7))
+    for number in range(6, 9):
+        await ledger.append(entry(number))
     await ledger.close()
 
     main = threading.get_ident()
-    assert [writer == main for writer in files.writers] == [True] * 5 + [False] * 2 + [True]
+    assert [writer == main for writer in files.writers] == [True] * 4 + [False] * 4 + [True]
     assert turns > 1
-    assert exchanges(tmp_path) == [f"exchange-{number}" for number in range(8)]
+    assert exchanges(tmp_path) == [f"exchange-{number}" for number in range(9)]
+
+
+async def test_after_a_failure_the_thread_goes_first(tmp_path: Path) -> None:
+    """A disk that failed may hang the next time: the loop does not wait for it again until it was seen to be swift."""
+    files = SlowFiles()
+    ledger = Ledger.open(tmp_path, "w", KEY, origin="o", retry=0.0, longest_wait=60.0, files=files)
+    await ledger.append(entry(0))
+    files.broken = True
+    assert await refused(ledger) == ["audit_unavailable"]
+    files.broken = False
+    for number in range(1, 4):
+        await ledger.append(entry(number))
+    await ledger.close()
+
+    main = threading.get_ident()
+    assert [writer == main for writer in files.writers] == [True, False, False, True]
+
+
+async def test_a_refused_request_is_let_go_of_at_once(tmp_path: Path) -> None:
+    """The error of an append does not keep alive what the frames above it hold, were the collector never to run."""
+    files = BrokenFiles()
+    ledger = opened(tmp_path, files)
+    files.full = True
+
+    class Body:
+        """What a request holds."""
+
+    async def exchange() -> weakref.ref[Body]:
+        body = Body()
+        with contextlib.suppress(AuditError):
+            await ledger.append(entry(0))
+        return weakref.ref(body)
+
+    gc.disable()
+    try:
+        gone = [await exchange() for _ in range(3)]
+        await asyncio.sleep(0)
+        assert [each() for each in gone] == [None] * 3
+    finally:
+        gc.enable()
+    with pytest.raises(AuditError):
+        await ledger.close()
+
+
+async def test_closing_that_is_cancelled_leaves_nobody_waiting(tmp_path: Path) -> None:
+    """While the thread writes, a cancelled close waits for nothing, and an append that waited is told."""
+    files = SlowFiles()
+    ledger = Ledger.open(tmp_path, "w", KEY, origin="o", longest_wait=-1.0, files=files)
+    files.seconds = 0.2
+    first = asyncio.create_task(ledger.append(entry(0)))
+    await asyncio.sleep(0.05)
+    second = asyncio.create_task(ledger.append(entry(1)))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(ledger.close())
+    await asyncio.sleep(0.05)
+    closing.cancel()
+    results = await asyncio.gather(first, second, closing, return_exceptions=True)
+
+    assert (0, AuditError, asyncio.CancelledError) == (results[0], type(results[1]), type(results[2]))
 
 
 class SlowFiles(Files):
@@ -266,10 +329,13 @@ class SlowFiles(Files):
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.broken = False
         self.writers: list[int] = []
 
     def write(self, descriptor: int, data: bytes, offset: int) -> None:
-        """Write, late."""
+        """Write, late, or not at all."""
+        if self.broken:
+            raise OSError(errno.EIO, "broken")
         if data.startswith(b"{"):
             self.writers.append(threading.get_ident())
             time.sleep(self.seconds)

@@ -121,6 +121,29 @@ def test_report_names_patterns_and_counts_values() -> None:
     assert Masked(changed=True, fields=("by.*", "email"), values=3) == report
 
 
+def test_keys_that_no_two_records_share_cost_no_more_than_they_are() -> None:
+    """Records with ever other keys are gone through one by one: each key is looked at once, however many records there are."""
+    looked = 0
+
+    class Counted(dict[str, msgspec.Raw]):
+        """A record that counts how often it is asked for a key."""
+
+        def get(self, *key: Any) -> Any:
+            """Look up."""
+            nonlocal looked
+            looked += 1
+            return super().get(*key)
+
+    records = 60
+    payloads = [Counted({f"s.{record}.{key}": msgspec.Raw(b"1") for key in range(10)}) for record in range(records)]
+    result = Result(ids=[msgspec.Raw(b'"a"')] * records, payloads=list(payloads))
+    report = compile_mask(Terms(masks=(("s.*", "redact"),)), KEY).apply(result)
+
+    assert report.values == records * 10
+    assert looked <= records * 10
+    assert {bytes(raw) for payload in payloads for raw in payload.values()} == {b'"[REDACTED]"'}
+
+
 def test_texts_are_fields() -> None:
     """A record's text is the field `document`, its address `uri`; a dropped text is null, for the column stays."""
     texts = {"document": [msgspec.Raw(b'"secret"'), msgspec.Raw(b"null")], "uri": [msgspec.Raw(b'"u"'), msgspec.Raw(b'"v"')]}

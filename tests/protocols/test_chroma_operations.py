@@ -436,3 +436,34 @@ def test_stamp_on_a_read_means_nothing(adapter: Adapter, ask: Ask, records: str)
     reading = ask("POST", f"{records}/get", {})
 
     assert adapter.write(reading) == adapter.write(adapter.narrow(reading, (Terms(stamp={"tenant": "t1"}),)))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "terms"),
+    [
+        ("POST", "{records}/fork", {"new_name": "copy"}, Terms(where=_FILTER)),
+        ("POST", "{records}/fork", {"new_name": "copy"}, Terms(masks=(("email", "redact"),))),
+        ("POST", "{records}/fork", {"new_name": "copy"}, Terms(vectors=False)),
+        ("POST", "{records}/fork", {"new_name": "copy"}, Terms(stamp={"tenant": "t1"})),
+        ("DELETE", "{collections}/notes", None, Terms(where=_FILTER)),
+        ("POST", "/api/v2/reset", None, Terms(where=_FILTER)),
+    ],
+)
+def test_what_touches_whole_collections_takes_no_terms_of_records(
+    *,
+    method: str,
+    path: str,
+    body: Any,
+    terms: Terms,
+    adapter: Adapter,
+    ask: Callable[..., Reading],
+    read: Callable[..., Reading],
+    records: str,
+    collections: str,
+) -> None:
+    """A copy would have no filter and no mask, and a deletion would go beyond the filter: such terms are a denial."""
+    asked = ask if "records" in path else read
+    reading = asked(method, path.format(records=records, collections=collections), body)
+
+    with pytest.raises(Unfulfillable):
+        adapter.narrow(reading, (terms,))
