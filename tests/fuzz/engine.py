@@ -22,7 +22,8 @@ def main(name: str, arguments: list[str]) -> None:
     # A merge starts processes of its own with these words, through a shell.
     program = f"{shlex.quote(sys.executable)} -m fuzz.engine {shlex.quote(name)}"
     mutate = getattr(target, "mutate", None)
-    custom = {"custom_mutator": lambda data, most, seed: mutate(data, most, seed, atheris.Mutate)} if mutate else {}
+    # A change to a tree may come out longer than libFuzzer takes; it is cut, and what is cut short is input too.
+    custom = {"custom_mutator": lambda data, most, seed: mutate(data, most, seed, atheris.Mutate)[:most]} if mutate else {}
     atheris.Setup([program, *arguments], target.check, **custom)
     atheris.Fuzz()
 
