@@ -70,7 +70,8 @@ def test_a_crash_in_the_middle_of_a_batch_loses_only_that_batch(
     directory, lines, begin, end = crashed
     segment = seal(directory).read_bytes()
     acknowledged = b"".join(line + b"\n" for line in lines[:3])
-    for cut in [*range(begin, end, 29), end - 1]:
+    torn = [cut for cut in [*range(begin, end, 29), end - 1] if any(segment[cut:end])]  # zeros lost to zeros are not lost
+    for cut in torn:
         copy = tmp_path / f"cut-{cut}"
         shutil.copytree(directory, copy)
         seal(copy).write_bytes(segment[:cut] + bytes(len(segment) - cut))

@@ -23,9 +23,10 @@ from typing import Any, Final
 
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
-from chaos import growth, http1, processes, report, store
+from chaos import growth, http1, report, store
 from chaos.mix import KINDS, Mix, Shelf
 from chaos.storm import MASKING, scratch
+from support import processes
 from support.gateway import ROOT, STARTER, Gateway, running
 from support.otlp import Receiver
 from support.ports import free_port

@@ -26,10 +26,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
-from chaos import evidence, http1, processes, proofs, report, store
+from chaos import evidence, http1, proofs, report, store
 from extproc.audit.keys import sealing_key
 from extproc.audit.reader import read_leaves
 from extproc.secret import SecretFile
+from support import processes
 from support.gateway import ROOT, Gateway, running
 from support.ports import free_port
 from support.shelf import COLLECTIONS, MODEL, RECORDS, UUID, get_answer

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from chaos import growth, processes
+from chaos import growth
 from chaos.growth import Sample
 from chaos.mix import KINDS, Mix
 from chaos.soak import Plan, Soak, judge, soak
+from support import processes
 from support.issuer import TestIssuer
 
 

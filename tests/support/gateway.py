@@ -21,6 +21,7 @@ from chromadb.config import Settings
 
 from support.issuer import TestIssuer
 from support.ports import free_port
+from support.processes import command, descendants
 
 ROOT = Path(__file__).resolve().parents[2]
 ALLOW_ALL = ROOT / "tests" / "policies" / "allow_all"
@@ -70,11 +71,11 @@ class Gateway:
 
     def workers(self) -> list[int]:
         """Return the process ids of the workers."""
-        return [pid for pid in _descendants(self.process.pid) if "serve" in _command(pid)]
+        return [pid for pid in descendants(self.process.pid) if "serve" in command(pid)]
 
     def envoy(self) -> int:
         """Return the process id of Envoy."""
-        return next(pid for pid in _descendants(self.process.pid) if Path(_command(pid)[0]).name.startswith("envoy"))
+        return next(pid for pid in descendants(self.process.pid) if Path((*command(pid), "")[0]).name.startswith("envoy"))
 
     def stop(self) -> int:
         """Ask the gateway to drain; return its exit status."""
@@ -177,17 +178,3 @@ def _await_ready(gateway: Gateway) -> None:
         time.sleep(0.2)
         message = f"the gateway said {line!r} and not ready:\n{''.join(gateway.errors)[-4000:]}"
         raise AssertionError(message)
-
-
-def _descendants(pid: int) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        children = [int(child) for child in (task / "children").read_text().split()]
-        found += children
-        for child in children:
-            found += _descendants(child)
-    return found
-
-
-def _command(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,11 +25,18 @@ def children(pid: int) -> list[int]:
     """Return the direct children of a process; none where it is gone."""
     found: list[int] = []
     try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            found += [int(child) for child in (task / "children").read_text().split()]
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
     except (FileNotFoundError, ProcessLookupError):
-        pass
+        return found
+    for task in tasks:
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that ended meanwhile; the others' are still to be had
+            found += [int(child) for child in (task / "children").read_text().split()]
     return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Return all processes below a process."""
+    return [each for child in children(pid) for each in (child, *descendants(child))]
 
 
 def command(pid: int) -> list[str]:
