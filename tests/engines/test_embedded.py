@@ -49,7 +49,7 @@ async def engine(folder: Path, rules: str, deadline: float = 60.0) -> AsyncItera
 
 def process_id(loaded: EmbeddedEngine) -> int:
     """Return the id of the engine's process."""
-    running = loaded._process._running
+    running = loaded._policy.process._running
     assert running is not None
     return running[1].pid
 
@@ -63,7 +63,10 @@ async def test_a_decision_comes_back(tmp_path: Path, asked: Asked) -> None:
     """The policy sees the input, and its decision comes back whole."""
     rules = 'decision := {"allow": true, "obligations": [{"type": "limit", "max": count(input.principal.roles)}]}\n'
     async with engine(tmp_path, rules) as loaded:
-        assert Decision(allow=True, obligations=(LimitObligation(max=2),)) == await loaded.decide(asked(roles=("a", "b")))
+        decided = await loaded.decide(asked(roles=("a", "b")))
+
+        assert Decision(allow=True, obligations=(LimitObligation(max=2),)) == decided.decision
+        assert decided.revision == loaded.revision
 
 
 async def test_numbers_and_strings_are_exact(tmp_path: Path, asked: Asked) -> None:
@@ -77,9 +80,9 @@ decision := {"allow": true, "obligations": [{"type": "stamp", "fields": {
 """
     agent = 'a"b\\c\n\té😀\x00'
     async with engine(tmp_path, rules) as loaded:
-        decision = await loaded.decide(asked(user_agent=agent, time_ns=1_800_000_000_123_456_789))
+        decided = await loaded.decide(asked(user_agent=agent, time_ns=1_800_000_000_123_456_789))
 
-    fields = decision.obligations[0].fields  # type: ignore[union-attr]
+    fields = decided.decision.obligations[0].fields  # type: ignore[union-attr]
     assert fields == {"time": 1_800_000_000_123_456_789, "later": 1_800_000_000_123_456_790, "agent": agent}
 
 
@@ -96,8 +99,11 @@ decision := {"allow": true, "obligations": [{"type": "stamp", "fields": {
             "policy_error",
         ),
         ('decision := {"allow": true} if not startswith(input.principal.roles, "x")\n', "policy_error"),
-        ('decision := {"allow": true}\ndecision := {"allow": false} if input.operation.action == "search"\n', "policy_error"),
-        ('decision := {"allow": x} if some x in [true, false]\n', "policy_error"),
+        (
+            'decision := {"allow": true}\ndecision := {"allow": false} if input.operation.action == "search"\n',
+            "policy_ambiguous",
+        ),
+        ('decision := {"allow": x} if some x in [true, false]\n', "policy_ambiguous"),
     ],
 )
 async def test_anything_but_one_decision_is_an_error(tmp_path: Path, asked: Asked, rules: str, code: str) -> None:
@@ -122,13 +128,13 @@ async def test_what_cannot_be_represented_is_an_error(tmp_path: Path, asked: Ask
 async def test_a_late_policy_is_denied_and_the_next_is_decided(tmp_path: Path, asked: Asked) -> None:
     """A policy that does not end is late; its process is replaced, and other questions are decided again."""
     async with engine(tmp_path, SLOW) as loaded:
-        assert (await loaded.decide(asked())).allow
+        assert (await loaded.decide(asked())).decision.allow
         first = process_id(loaded)
         loaded._deadline = 0.2
         with pytest.raises(EngineError) as failed:
             await loaded.decide(asked(collection="slow"))
         loaded._deadline = 60.0
-        assert (await loaded.decide(asked())).allow
+        assert (await loaded.decide(asked())).decision.allow
 
     assert failed.value.code == "policy_late"
     with pytest.raises(ProcessLookupError):
@@ -155,7 +161,7 @@ async def test_a_process_that_dies_is_an_error_and_is_replaced(tmp_path: Path, a
         os.kill(process_id(loaded), signal.SIGKILL)
         with pytest.raises(EngineError) as failed:
             await loaded.decide(asked())
-        assert (await loaded.decide(asked())).allow
+        assert (await loaded.decide(asked())).decision.allow
 
     assert failed.value.code == "policy_unavailable"
 
@@ -168,7 +174,7 @@ async def test_a_changed_directory_does_not_change_a_loaded_policy(tmp_path: Pat
         with pytest.raises(EngineError):
             await loaded.decide(asked())
 
-        assert not (await loaded.decide(asked())).allow
+        assert not (await loaded.decide(asked())).decision.allow
 
 
 async def test_attack_a_policy_that_takes_all_memory(tmp_path: Path, asked: Asked) -> None:
@@ -184,7 +190,7 @@ decision := {"allow": true} if {
     async with engine(tmp_path, rules, deadline=120.0) as loaded:
         with pytest.raises(EngineError) as failed:
             await loaded.decide(asked(collection="huge"))
-        assert (await loaded.decide(asked())).allow
+        assert (await loaded.decide(asked())).decision.allow
 
     assert failed.value.code == "policy_unavailable"
 
@@ -259,7 +265,7 @@ async def test_a_restart_that_fails_is_a_denial_and_the_next_one_is_tried(
                 await loaded.decide(asked())
         assert caught.value.code == "policy_unavailable"
 
-        assert Decision(allow=True) == await loaded.decide(asked())
+        assert Decision(allow=True) == (await loaded.decide(asked())).decision
 
 
 async def test_an_input_made_to_cost_is_refused_before_it_waits_in_line(tmp_path: Path, asked: Asked) -> None:

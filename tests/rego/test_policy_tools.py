@@ -130,7 +130,7 @@ async def test_both_engines_decide_alike(opa: str, tmp_path: Path, engine: Embed
     """For every action and role, OPA and the embedded engine give equal decisions."""
     questions = inputs()
     theirs = by_opa(opa, tmp_path, questions)
-    ours = [await engine.decide(question) for question in questions]
+    ours = [(await engine.decide(question)).decision for question in questions]
     different = [
         (q.principal.roles, q.operation.action, t, o) for q, t, o in zip(questions, theirs, ours, strict=True) if t != o
     ]
@@ -142,7 +142,7 @@ async def test_both_engines_decide_alike(opa: str, tmp_path: Path, engine: Embed
 async def test_every_decision_can_be_fulfilled(engine: EmbeddedEngine) -> None:
     """What the starter policy asks for combines, and a denial always says why."""
     for question in inputs():
-        decision = await engine.decide(question)
+        decision = (await engine.decide(question)).decision
         assert decision.allow != bool(decision.reasons)
         combine(decision, RecordLevel.METADATA)
 
