@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path
 from typing import Final, Literal
@@ -13,8 +14,9 @@ from extproc.config.types import Config, UpstreamTls
 from extproc.engines.embedded import EmbeddedEngine
 from extproc.engines.opa import OpaEngine, Server
 from extproc.errors import ConfigError
-from extproc.secret import FreshSecret, SecretFile, SecretSource
+from extproc.secret import FreshSecret, Secret, SecretFile, SecretSource
 
+_TOKEN: Final = re.compile(rb"[!-~]{1,8192}")
 POLICY_DEADLINE: Final = 1.0
 """Seconds that one policy evaluation may take before it counts as a denial."""
 
@@ -34,9 +36,15 @@ def opa_server(config: Config) -> Server:
     opa = config.policy.opa
     if opa.managed:
         return Server(socket=opa_path(config))
-    token = FreshSecret[str](opa.token, lambda secret: secret.reveal().decode("latin-1")).get if opa.token else lambda: None
+    token = FreshSecret[str](opa.token, _token).get if opa.token else lambda: None
     tls = verification(opa.url, opa.tls) or None
     return Server(url=str(opa.url), tls=tls, name=opa.tls.sni if opa.tls else None, token=token)
+
+
+def _token(secret: Secret) -> str:
+    if not _TOKEN.fullmatch(secret.reveal()):
+        raise ConfigError("policy.opa.token: is not one word of visible ASCII")
+    return secret.reveal().decode("ascii")
 
 
 def verification(url: Url, tls: UpstreamTls | None) -> ssl.SSLContext | Literal[False]:

@@ -24,7 +24,7 @@ from extproc.decision import MOST_BYTES, Input, decode
 from extproc.engines.bundle import plain_revision
 from extproc.engines.engine import Decided, Told, encode
 from extproc.engines.watch import LOOK_EVERY
-from extproc.errors import AuditError, EngineError, SecretMissing
+from extproc.errors import AuditError, ConfigError, EngineError
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Server:
     name: str | None = None
     """The name that its certificate must have, where that is not the URL's host."""
     token: Callable[[], str | None] = lambda: None
-    """The bearer token of now; may raise `SecretMissing`."""
+    """The bearer token of now; may raise `ConfigError`."""
 
 
 class _Revision(msgspec.Struct, frozen=True):
@@ -88,6 +88,7 @@ class OpaEngine:
         self._silent = 0
         self._look_now = asyncio.Event()
         self._revision = ""
+        self._news: dict[str, None] = {}  # learned and not told yet, in order
         self._answers = 0
         self._learned = 0
 
@@ -114,7 +115,8 @@ class OpaEngine:
 
     async def follow(self, told: Told, *, every: float = LOOK_EVERY) -> None:
         """Look again and again, until cancelled: what is cached of an old policy ends, and a silent OPA is found again."""
-        known, failure = self._revision, ""
+        self._news.pop(self._revision, None)  # whoever follows knows what is in force now
+        failure = ""
         while True:
             self._look_now.clear()
             try:
@@ -125,12 +127,12 @@ class OpaEngine:
             if said != failure:
                 _log.error("OPA: %s", said or "answers again")
                 failure = said
-            if self._revision != known:
-                try:
-                    await told(self._revision)
-                    known = self._revision
-                except AuditError as error:
-                    _log.error("a new policy is not on record: %s", error)
+            try:
+                for revision in tuple(self._news):
+                    await told(revision)
+                    del self._news[revision]
+            except AuditError as error:
+                _log.error("a new policy is not on record: %s", error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._look_now.wait(), every)
 
@@ -158,6 +160,7 @@ class OpaEngine:
         # Answers overtake each other: one that was under way when the revision was learned may be of an older policy.
         if revision != self._revision and began >= self._learned:
             self._revision, self._learned = revision, self._answers
+            self._news[revision] = None
         return answer, revision
 
     async def _post(self, document: bytes) -> tuple[int, bytes]:
@@ -172,8 +175,8 @@ class OpaEngine:
                 ) as response,
             ):
                 content = await _bounded(response.content)
-        except SecretMissing as error:
-            raise EngineError("the token for the OPA server is missing") from error
+        except ConfigError as error:
+            raise EngineError("the token for the OPA server is missing, or is none") from error
         except TimeoutError as error:
             self._unanswered()
             raise EngineError("the OPA server did not decide in time", code="policy_late") from error

@@ -18,6 +18,8 @@ from typing import Any, Final
 
 _LONG_POLLING: Final = "application/vnd.openpolicyagent.bundles"
 """The content type by which OPA knows that it may wait for the next bundle."""
+_POLL: Final = 0.1
+"""Seconds until the server notices that it is to end."""
 _IDLE: Final = 60.0
 """Seconds that a connection may say nothing."""
 _WAIT: Final = re.compile(r"wait=([0-9]{1,3})")
@@ -31,9 +33,8 @@ class BundleServer:
         self._archive = archive
         self._closed = False
         self._changed = threading.Condition()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._http.daemon_threads = True
-        threading.Thread(target=self._http.serve_forever, name="vecgate-bundles", daemon=True).start()
+        self._http = _Http(("127.0.0.1", 0), _handler(self))
+        threading.Thread(target=self._http.serve_forever, args=(_POLL,), name="vecgate-bundles", daemon=True).start()
 
     @property
     def url(self) -> str:
@@ -59,6 +60,13 @@ class BundleServer:
         with self._changed:
             self._changed.wait_for(lambda: self._closed or _tag(self._archive) != tag, seconds)
             return self._archive, _tag(self._archive)
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing: an OPA that ends hangs up."""
 
 
 def _tag(archive: bytes) -> str:

@@ -98,7 +98,7 @@ def test_without_an_opa_it_is_said_how_to_get_one(monkeypatch: pytest.MonkeyPatc
     """One line that names both ways."""
     monkeypatch.delenv("VECGATE_OPA", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ConfigError, match="put `opa` .* on the path, or name the binary in VECGATE_OPA"):
+    with pytest.raises(ConfigError, match=r"put `opa` .* on the path, or name the binary in VECGATE_OPA"):
         require_loads(b"", KEY.public(), "a/x")
 
 
