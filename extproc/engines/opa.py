@@ -89,6 +89,8 @@ class OpaEngine:
         self._look_now = asyncio.Event()
         self._revision = ""
         self._news: dict[str, None] = {}  # learned and not told yet, in order
+        self._told: Told | None = None
+        self._telling = asyncio.Lock()
         self._answers = 0
         self._learned = 0
 
@@ -98,13 +100,18 @@ class OpaEngine:
         return self._revision
 
     async def decide(self, asked: Input) -> Decided:
-        """Return the decision of one operation. Raises `EngineError` for anything but one decision, in time."""
+        """Return the decision of one operation. Raises `EngineError` for anything but one decision, in time.
+
+        Of a policy that is new it returns none before that is on record; `AuditError` where it cannot be.
+        """
         if self._closed:
             raise EngineError("the policy engine is closed")
         document = encode(asked)
         if self._silent >= _MOST_SILENT:
             raise EngineError("the OPA server does not answer, and is asked again once it does")
         answer, revision = await self._ask(b'{"input":' + document + b"}")
+        if self._news:
+            await self._tell()
         if not answer.result:
             raise EngineError("the policy gives no decision", code="policy_undefined")
         return Decided(decision=decode(bytes(answer.result)), revision=revision)
@@ -115,6 +122,7 @@ class OpaEngine:
 
     async def follow(self, told: Told, *, every: float = LOOK_EVERY) -> None:
         """Look again and again, until cancelled: what is cached of an old policy ends, and a silent OPA is found again."""
+        self._told = told
         self._news.pop(self._revision, None)  # whoever follows knows what is in force now
         failure = ""
         while True:
@@ -128,13 +136,20 @@ class OpaEngine:
                 _log.error("OPA: %s", said or "answers again")
                 failure = said
             try:
-                for revision in tuple(self._news):
-                    await told(revision)
-                    del self._news[revision]
+                await self._tell()
             except AuditError as error:
                 _log.error("a new policy is not on record: %s", error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._look_now.wait(), every)
+
+    async def _tell(self) -> None:
+        """Tell every revision that is new, once whoever follows wants to know. Raises `AuditError`."""
+        if self._told is None:
+            return
+        async with self._telling:
+            for revision in tuple(self._news):
+                await self._told(revision)
+                self._news.pop(revision, None)
 
     async def close(self) -> None:
         """Ask no more, and close the connections."""

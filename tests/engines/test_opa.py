@@ -409,21 +409,39 @@ async def test_an_opa_without_a_policy_denies(opa: str, tmp_path: Path, asked: A
 
 
 async def test_a_new_revision_is_told_and_ends_what_is_cached(running: Callable[..., Opa], asked: Asked) -> None:
-    """Nobody has to ask before what is remembered of the old policy is forgotten; each revision is put on record."""
+    """Nobody has to ask before what is remembered of the old policy is forgotten; each revision is put on record, once."""
     opa = running(ROUND % 1, {"round": 1})
     async with engine(opa.server) as asking:
         cache = DecisionCache(asking, clock=lambda: 1_800_000_000.0)
         first = await cache.decide(asked())
-        told = Followed(broken=True)
-        async with followed(asking, told):
+        async with followed(asking) as told:
             opa.publish(ROUND % 2, {"round": 2})
             await until(lambda: asking.revision != first.revision)
             second = await cache.decide(asked())
-            told.broken = False
-            await until(lambda: bool(told.revisions))
 
-    assert [told.revisions, asking.revision] == [[second.revision], second.revision]
+    assert told.revisions == [second.revision]
     assert [stamped(each.decision)["rules"] for each in (first, second)] == [1, 2]
+
+
+async def test_a_policy_that_is_not_on_record_does_not_decide(
+    running: Callable[..., Opa], asked: Asked, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the log cannot be written nothing of the new policy is released, however often it is asked."""
+    opa = running(ROUND % 1, {"round": 1})
+    told = Followed()
+    async with engine(opa.server) as asking, followed(asking, told):
+        await asking.decide(asked())
+        told.broken = True
+        opa.publish(ROUND % 2, {"round": 2})
+        await until(lambda: "is not on record" in caplog.text)
+        for _ in range(2):
+            with pytest.raises(AuditError):
+                await asking.decide(asked())
+        told.broken = False
+        second = await asking.decide(asked())
+
+    assert stamped(second.decision)["rules"] == 2
+    assert told.revisions[-1] == second.revision
 
 
 async def test_a_hundred_updates_under_load(running: Callable[..., Opa], asked: Asked) -> None:
