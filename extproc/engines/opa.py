@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ _log = logging.getLogger(__name__)
 _CONNECTIONS: Final = 32
 _MOST_SILENT: Final = 3
 """Questions in a row without an answer, after which no more are asked until a look finds OPA answering."""
+_MOST_KNOWN: Final = 64
+"""Revisions that are remembered as told; OPAs behind one address may have several at a time."""
 _MOST_ANSWER: Final = MOST_BYTES + (16 << 10)
 """Bytes of an answer: a decision, and what OPA says around it."""
 _QUERY: Final = "provenance=true&strict-builtin-errors=true"  # a builtin that fails is an error, as it is in process
@@ -88,7 +91,8 @@ class OpaEngine:
         self._silent = 0
         self._look_now = asyncio.Event()
         self._revision = ""
-        self._news: dict[str, None] = {}  # learned and not told yet, in order
+        self._news: dict[str, None] = {}  # seen and not told yet, in order
+        self._known: OrderedDict[str, None] = OrderedDict()  # the last ones that were told
         self._told: Told | None = None
         self._telling = asyncio.Lock()
         self._answers = 0
@@ -118,12 +122,16 @@ class OpaEngine:
 
     async def look(self) -> None:
         """Ask without an input, only to learn whether OPA answers, and under which revision. Raises `EngineError`."""
-        await self._ask(_NOTHING)
+        try:
+            await self._ask(_NOTHING)
+        except EngineError as error:
+            if error.code not in {"policy_error", "policy_ambiguous"}:  # then it is the policy's answer to nothing
+                raise
 
     async def follow(self, told: Told, *, every: float = LOOK_EVERY) -> None:
         """Look again and again, until cancelled: what is cached of an old policy ends, and a silent OPA is found again."""
         self._told = told
-        self._news.pop(self._revision, None)  # whoever follows knows what is in force now
+        self._note(self._revision)  # whoever follows knows what is in force now
         failure = ""
         while True:
             self._look_now.clear()
@@ -149,7 +157,13 @@ class OpaEngine:
         async with self._telling:
             for revision in tuple(self._news):
                 await self._told(revision)
-                self._news.pop(revision, None)
+                self._note(revision)
+
+    def _note(self, revision: str) -> None:
+        self._news.pop(revision, None)
+        self._known[revision] = None
+        if len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
 
     async def close(self) -> None:
         """Ask no more, and close the connections."""
@@ -173,8 +187,10 @@ class OpaEngine:
         revision = _revision(answer.provenance)
         self._answers += 1
         # Answers overtake each other: one that was under way when the revision was learned may be of an older policy.
-        if revision != self._revision and began >= self._learned:
+        learned = revision != self._revision and began >= self._learned
+        if learned:
             self._revision, self._learned = revision, self._answers
+        if learned or revision not in self._known:
             self._news[revision] = None
         return answer, revision
 

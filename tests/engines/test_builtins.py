@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from extproc.engines import builtins
 
 HERE = Path(__file__).parent
 CASES = yaml.safe_load((HERE / "builtin_cases.yaml").read_text(encoding="utf-8"))
+OTHERS = yaml.safe_load((HERE / "other_builtins.yaml").read_text(encoding="utf-8"))
 UNDEFINED = ["failed", "policy_undefined"]
 FAILED = ["failed", "policy_error"]
 SEVERAL = ["failed", "policy_ambiguous"]
@@ -207,3 +209,73 @@ def test_what_does_not_load_is_said_in_one_line(rules: str, expected: str) -> No
 
     assert expected in message
     assert "\n" not in message
+
+
+# --- all the others ---
+
+
+def opa_loads(opa: str, folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    """Have OPA compile a policy whose rule is ``p.result``."""
+    (folder / "p.rego").write_text(text, encoding="utf-8")
+    command = [opa, "build", "--bundle", ".", "--target", "plan", "--entrypoint", "p/result", "--output", "bundle.tar.gz"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_every_builtin_of_opa_has_its_case(opa: str) -> None:
+    """None is left out, of the version that the tests run on, and none is made up."""
+    listed = json.loads(subprocess.run([opa, "capabilities", "--current"], capture_output=True, text=True, check=True).stdout)
+
+    assert {each["name"] for each in listed["builtins"]} == builtins.PROVEN | {
+        name for kind in OTHERS.values() for name in kind
+    }
+    assert len(builtins.PROVEN) + sum(map(len, OTHERS.values())) == len(listed["builtins"]) > 200
+
+
+def test_what_is_not_proven_is_refused_by_its_name(opa: str, tmp_path: Path) -> None:
+    """OPA compiles each call into a call of just this builtin; the embedded engine does not load a policy that has it."""
+    calls = OTHERS["refused"]
+    compiled = opa_loads(
+        opa, tmp_path, module("".join(f"result contains {n} if {{ x := {c}; x }}\n" for n, c in enumerate(calls.values())))
+    )
+    assert compiled.returncode == 0, compiled.stderr
+    used = {each["name"] for each in plan(tmp_path)["static"]["builtin_funcs"]}
+    refusals = ours(*(module(f"result := [x] if {{ x := {call} }}\n") for call in calls.values()))
+    wrong = {
+        name: outcome
+        for name, outcome in zip(calls, refusals, strict=True)
+        if f"the builtin {name} is not proven" not in outcome.get("refused", "")
+    }
+
+    assert set(calls) - used == {"rego.metadata.chain", "rego.metadata.rule"}  # the compiler puts their values in their place
+    assert wrong == {}
+
+
+def plan(folder: Path) -> dict[str, Any]:
+    """Return the plan in the bundle that OPA has built."""
+    with tarfile.open(folder / "bundle.tar.gz") as bundle:
+        content = bundle.extractfile("/plan.json")
+        assert content is not None
+        found: dict[str, Any] = json.load(content)
+        return found
+
+
+@pytest.mark.parametrize(("name", "call"), OTHERS["deprecated"].items())
+def test_what_is_deprecated_is_refused_by_both(opa: str, tmp_path: Path, name: str, call: str) -> None:
+    """Neither engine loads it."""
+    text = module(f"result := [x] if {{ x := {call} }}\n")
+    (outcome,) = ours(text)
+
+    assert "deprecated built-in function" in opa_loads(opa, tmp_path, text).stdout
+    assert f"the builtin {name} is not proven" in outcome["refused"]
+
+
+@pytest.mark.parametrize(("name", "rules"), OTHERS["language"].items())
+def test_what_is_only_a_form_of_the_language_means_the_same(opa: str, tmp_path: Path, name: str, rules: str) -> None:
+    """Either both give the same value, or the embedded engine does not load it."""
+    (outcome,) = ours(module(rules))
+
+    if "refused" in outcome:
+        assert "\n" not in outcome["refused"]
+        assert opa_loads(opa, tmp_path, module(rules)).returncode == 0
+    else:
+        assert equal(theirs(opa, tmp_path, module(rules), "data.p.result"), outcome["results"][0])
