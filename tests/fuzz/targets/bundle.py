@@ -49,9 +49,8 @@ def check(data: bytes) -> None:
 
 def _taken(taken: dict[str, bytes], files: Files, chance: int) -> str:
     """Hold what came out of an archive against what went into it; return a complaint."""
-    if any(
-        name.startswith(("/", "./")) or name.endswith("/") for name in files
-    ):  # these come out as other names, or not at all
+    # Some names come out as others, or not at all.
+    if any(name.startswith(("/", "./")) or name.endswith("/") or "\0" in name for name in files):
         assert _refused(taken)
         return ""
     signature.verify(taken, _PUBLIC)
