@@ -38,6 +38,7 @@ from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
 from extproc.secret import FreshSecret, SecretFile, SecretSource
 from extproc.server import Server, Servicer
+from extproc.traffic import Traffic
 from extproc.upstream import Generation, Upstream
 
 POLICY_DEADLINE: Final = 1.0
@@ -66,7 +67,10 @@ async def serve(config: Config, index: int) -> None:
     sealing_key = keys.sealing_key(config.audit.sealing_key)
     keys.signing_key(config.audit.signing_key)  # created when absent, and looked at now: what is wrong with it shows here
     engine = DecisionCache(load_engine(config), clock=time.time)
-    ledger = Ledger.open(config.audit.directory, name, sealing_key, origin=config.audit.origin)
+    traffic = Traffic()
+    ledger = Ledger.open(
+        config.audit.directory, name, sealing_key, origin=config.audit.origin, under_way=traffic.under_way
+    )
     spans = Spans.create(
         str(config.audit.otlp) if config.audit.otlp else None,
         instance=name,
@@ -78,7 +82,7 @@ async def serve(config: Config, index: int) -> None:
             database.name: _guard(config, database, engine=engine, ledger=ledger, spans=spans, generation=generation)
             for database in config.databases
         }
-        server = _server(config, index, guards, ledger)
+        server = _server(config, index, guards, ledger, traffic)
         await ledger.append(_mark("start", engine, **_told(ledger)))
         await server.start()
         _settle_memory()
@@ -120,10 +124,10 @@ def _told(ledger: Ledger) -> dict[str, str]:
     return {f"recovered_{name}": str(count) for name, count in found.items() if count}
 
 
-def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger) -> Server:
+def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger, traffic: Traffic) -> Server:
     authorities = {each.match.authority.lower(): each.name for each in config.databases if each.match}
     return Server(
-        servicer=Servicer(guards=guards, authorities=authorities, max_body=config.limits.body),
+        servicer=Servicer(guards=guards, authorities=authorities, traffic=traffic, max_body=config.limits.body),
         access_log=AccessLog(log=ledger, engines={each.name: each.engine for each in config.databases}, clock=time.time_ns),
         socket=socket_paths(config)[index],
         max_body=config.limits.body,

@@ -1,10 +1,10 @@
 """The ledger: where an exchange waits until its entry is on the disk.
 
-Entries are sealed on the event loop, in the order in which they come. They gather for as long as the loop has other work, some
-milliseconds at most, and go to the disk together, in one durable write. A swift disk is waited for on the loop itself: to wake
-a thread and be woken by it costs more than the write, twice an exchange, and beside a busy loop the thread would wait for the
-interpreter's lock. A disk whose last few writes took longer than a millisecond is written by a thread while the loop goes on,
-and so are a large batch, one for which the journal must make room, and whatever comes after a failure.
+Entries are sealed on the event loop, in the order in which they come. They gather until every exchange under way waits here,
+or for two milliseconds, and go to the disk together: a durable write costs the same for one entry as for ten. A swift disk is
+waited for on the loop itself: to wake a thread and be woken by it costs more than the write, and beside a busy loop the thread
+would wait for the interpreter's lock. A disk whose last few writes took longer than a millisecond is written by a thread while
+the loop goes on, and so are a large batch, one for which the journal must make room, and whatever comes after a failure.
 
 An entry that could not be written, or of which that cannot be known, is an `AuditError` to whoever waits for it; it may still
 turn up in the log, but an entry that was acknowledged never goes missing. After a failure everything is refused until the
@@ -20,10 +20,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
+
+import msgspec
 
 from extproc.audit.entry import Entry
 from extproc.audit.files import Files
@@ -41,8 +42,7 @@ MOST_WAITING: Final = 4096
 _BATCH_ENTRIES: Final = 256
 _BATCH_BYTES: Final = 8 << 20  # of recordings; the last one taken may exceed it
 _LONG_BODY: Final = 256 << 10  # a longer one is compressed beside the event loop
-_SHORT_TURN: Final = 0.0001  # seconds of a turn of the loop in which nothing else was to be done
-_LONGEST_GATHERING: Final = 0.004  # seconds
+_LONGEST_GATHERING: Final = 0.002  # seconds
 _WRITES_SEEN: Final = 4  # by these it is judged how fast the disk is
 _SMALL_BATCH: Final = 64 << 10  # bytes of recordings that the loop itself writes
 _LONGEST_WAIT: Final = 0.001  # seconds of a durable write that the loop itself waits for
@@ -52,12 +52,12 @@ _log = logging.getLogger(__name__)
 _Command = Literal["flush", "reopen", "close"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """Something for the writer to do, and who waits for it; the result is an index."""
+class _Order(msgspec.Struct, frozen=True):
+    """Something for the writer to do, who waits for it, and the scribe that wrote it; the result is an index."""
 
     what: Record | _Command
     future: asyncio.Future[int]
+    scribe: Scribe | None
     slots: Slots | None = None
 
 
@@ -70,6 +70,7 @@ class Ledger:
         reopen: Callable[[int], Journal],
         new_scribe: Callable[[int], Scribe],
         *,
+        under_way: Callable[[], int],
         retry: float,
         longest_wait: float,
     ) -> None:
@@ -84,6 +85,8 @@ class Ledger:
         self._gathered: deque[_Order] = deque()
         self._writer = _Writer(journal, reopen)
         self._longest_wait = longest_wait
+        self._under_way = under_way
+        self._due: asyncio.Handle | None = None  # when what is gathered goes to the disk
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
         self._busy = False  # the thread writes; what is gathered waits for it
 
@@ -95,6 +98,7 @@ class Ledger:
         sealing_key: Secret,
         *,
         origin: str = "vecgate",
+        under_way: Callable[[], int] = lambda: 0,
         segment_bytes: int = SEGMENT_BYTES,
         retry: float = 1.0,
         longest_wait: float = _LONGEST_WAIT,
@@ -102,7 +106,8 @@ class Ledger:
     ) -> Ledger:
         """Open the ledger of `worker` below `directory`, create it when absent, put right what a crash left. Blocks.
 
-        The log's name is ``<origin>/<worker>``. A segment is full at `segment_bytes`. In seconds, `retry` is how long a failed
+        The log's name is ``<origin>/<worker>``. `under_way` says how many exchanges there are that may append something soon. A
+        segment is full at `segment_bytes`. In seconds, `retry` is how long a failed
         disk is left alone, and `longest_wait` how long a write may take that the loop waits for. Raises `AuditError` where
         another process has it open, where it cannot be written, and where it was changed from outside.
         """
@@ -112,7 +117,9 @@ class Ledger:
 
         try:
             new_scribe = partial(Scribe, sealing_key, origin, worker)
-            return cls(reopen(0), reopen, new_scribe, retry=retry, longest_wait=longest_wait)
+            return cls(
+                reopen(0), reopen, new_scribe, under_way=under_way, retry=retry, longest_wait=longest_wait
+            )
         except OSError as error:
             raise AuditError(_told(error)) from error
 
@@ -128,72 +135,74 @@ class Ledger:
         if self._scribe is None:
             raise AuditError("the audit log has failed and is not open yet")
         record, slots = self._scribe.write(entry, packed)  # its index is taken: from here to the queue nothing may intervene
-        return await self._order(record, slots)
+        return await self._ordered(record, slots)
 
     async def flush(self) -> None:
         """Wait until what was appended before is durable and the log's own file complete on the disk. Raises `AuditError`."""
-        await self._order("flush")
+        await self._ordered("flush")
 
     async def close(self) -> None:
         """Write what still waits, leave the files tidy and let go of them. Raises `AuditError`; it is closed even so."""
         if self._closed:
             return
         try:
-            await self._order("close")
+            await self._ordered("close")
         finally:
             self._thread.shutdown(wait=not self._busy)
 
-    async def _order(self, what: Record | _Command, slots: Slots | None = None) -> int:
+    def _ordered(self, what: Record | _Command, slots: Slots | None = None) -> asyncio.Future[int]:
+        """Take an order; return what its result will come in. Raises `AuditError` once closed."""
         if self._closed:
             raise AuditError("the audit log is closed")
         self._closed = what == "close"
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
-        if not self._gathered:
-            now = time.perf_counter()
-            loop.call_soon(self._gather, now, now)
-        self._gathered.append(_Order(what, future, slots))
+        self._gathered.append(_Order(what, future, self._scribe, slots))
         self._waiting += 1
-        scribe = self._scribe
-        try:
-            return await future
-        except AuditError:
-            if self._scribe is scribe:  # the writer refuses what this scribe writes from now on
-                self._scribe = None
-                self._retry_at = time.monotonic() + self._retry
-            raise
-        finally:
-            self._waiting -= 1
-            del future  # else its error and this frame would hold each other, and with them the request
-
-    def _gather(self, since: float, turn: float) -> None:
-        """Let entries gather while the loop has other work, then carry them out; a short turn says that it has none."""
-        now = time.perf_counter()
-        if now - turn < _SHORT_TURN or now - since > _LONGEST_GATHERING:
-            self._carry_out()
-        else:
-            asyncio.get_running_loop().call_soon(self._gather, since, now)
+        if self._due is None:
+            self._due = loop.call_later(_LONGEST_GATHERING, self._carry_out)
+        if isinstance(what, str) or len(self._gathered) >= self._under_way():
+            self._due.cancel()
+            self._due = loop.call_soon(self._carry_out)  # and not at once: others may come in the same turn
+        return future
 
     def _carry_out(self) -> None:
         """Carry out what is gathered, here or in the thread."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         while self._gathered and not self._busy:
             batch = self._take()
             if self._writer.swift(batch, self._longest_wait):
-                _resolve(batch, self._writer.carry_out(batch))
+                self._resolve(batch, self._writer.carry_out(batch))
                 continue
             self._busy = True
             try:
                 done = asyncio.get_running_loop().run_in_executor(self._thread, self._writer.carry_out, batch)
             except RuntimeError:  # closed, and who closed it was cancelled
                 self._busy = False
-                _resolve(batch, [AuditError("the audit log is closed")] * len(batch))
+                self._resolve(batch, [AuditError("the audit log is closed")] * len(batch))
             else:
                 done.add_done_callback(partial(self._carried_out, batch))
 
     def _carried_out(self, batch: list[_Order], done: asyncio.Future[list[int | AuditError]]) -> None:
         self._busy = False
-        _resolve(batch, done.result())
+        self._resolve(batch, done.result())
         self._carry_out()
+
+    def _resolve(self, batch: list[_Order], results: Sequence[int | AuditError]) -> None:
+        self._waiting -= len(batch)
+        for order, result in zip(batch, results, strict=False):
+            waited = not order.future.done()  # else whoever waited was cancelled; the entry stands
+            if not isinstance(result, AuditError):
+                if waited:
+                    order.future.set_result(result)
+                continue
+            if waited:
+                order.future.set_exception(result)
+            if self._scribe is order.scribe:  # the writer refuses what this scribe writes from now on
+                self._scribe = None
+                self._retry_at = time.monotonic() + self._retry
 
     def _take(self) -> list[_Order]:
         """Take the first order and those behind it, up to the bounds and to anything that is not a record."""
@@ -217,7 +226,7 @@ class Ledger:
 
     async def _reopen(self) -> None:
         try:
-            self._scribe = self._new_scribe(await self._order("reopen"))
+            self._scribe = self._new_scribe(await self._ordered("reopen"))
         finally:
             self._reopening = None
 
@@ -295,13 +304,3 @@ def _told(error: Exception) -> str:
         case OSError():
             return f"the audit log cannot be written: {error.strerror}"
     return f"the audit log cannot be written: {type(error).__name__}"
-
-
-def _resolve(batch: list[_Order], results: Sequence[int | AuditError]) -> None:
-    for order, result in zip(batch, results, strict=False):
-        if order.future.done():
-            continue  # whoever waited was cancelled; the entry stands
-        if isinstance(result, AuditError):
-            order.future.set_exception(result)
-        else:
-            order.future.set_result(result)

@@ -7,8 +7,9 @@ read something other than what was decided. What an adapter does not know it ref
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from extproc.decision import Terms
 from extproc.errors import Error
@@ -16,8 +17,7 @@ from extproc.events import Fields, Head, Immediate, Request, Response
 from extproc.operation import Answer, Operation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Something that only the database knows, to be asked with the gateway's own credential.
 
     `topic` is the kind of question (one word, for evidence), `method` and `target` are how it is asked. Equal questions share a
@@ -34,8 +34,7 @@ Facts = dict[Question, object]
 """Answers to questions: the decoded JSON document, or None where the database says that there is no such thing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """A request as the adapter understands it.
 
     While `questions` is not empty the operations are not settled: the answers go back through `Adapter.resolve`. `form` is the
@@ -49,8 +48,7 @@ class Reading:
     outdates: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """The canonical request that is forwarded. `body` None means that the request has none."""
 
     method: str
@@ -58,8 +56,7 @@ class Outgoing:
     body: bytes | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Denial:
+class Denial(msgspec.Struct, frozen=True, kw_only=True):
     """What a refused caller is told: the error's status and code, a message without values, and the exchange's id."""
 
     error: Error

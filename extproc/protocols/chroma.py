@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +27,7 @@ from extproc.protocols.routes import Target
 _HEARTBEATS: Final = frozenset({b"/api/v2", b"/api/v2/heartbeat"})
 _HEALTH_CHECK: Final = b"/api/v2/healthcheck"
 _READY: Final = {"is_executor_ready": True, "is_log_client_ready": True}
+_PLAIN_JSON: Final = [b"application/json"]
 _MOST_QUESTIONS: Final = 1024
 """How many questions are kept ready; each is about one collection."""
 _OUTDATING: Final = frozenset({"create", "drop", "clear", "fork", "attach"})
@@ -61,8 +61,7 @@ class Chroma:
 
     def read(self, request: Request, database: str) -> Reading:
         """Understand a request. Raises `Malformed`, `Unrecognised` or `Unsupported`."""
-        target = routes.parse(request.target)
-        match = self._routes.match(request.method, target.segments)
+        target, match = self._routes.find(request.method, request.target)
         _check_content(request)
         form = chroma_forms.read(request.method, target, match, request.body)
         operations = chroma_operations.operations(form, database)
@@ -139,11 +138,12 @@ def _form(reading: Reading) -> Form:
 def _check_content(request: Request) -> None:
     """Refuse a body that is, or may be taken to be, anything but plain JSON in UTF-8."""
     head = request.head
-    if any(value.strip().lower() != b"identity" for value in head.values("content-encoding")):
-        raise Unsupported("the body must not be encoded")
+    for value in head.values("content-encoding"):
+        if value.strip().lower() != b"identity":
+            raise Unsupported("the body must not be encoded")
     if request.body:
         kinds = head.values("content-type")
-        if len(kinds) != 1 or _JSON.fullmatch(kinds[0].decode("latin-1")) is None:
+        if kinds != _PLAIN_JSON and (len(kinds) != 1 or _JSON.fullmatch(kinds[0].decode("latin-1")) is None):
             raise Unsupported("the content type must be application/json")
 
 
@@ -174,8 +174,7 @@ def _question(tenant: str, database: str, *asked: str) -> Question:
     return Question(topic="collection", method="GET", target=str(Target(segments=segments)), kept=asked[0] == "by-id")
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     """What the database tells of a collection."""
 
     id: str
