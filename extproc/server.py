@@ -23,7 +23,6 @@ from extproc.events import Continue, Event, Head, Reply, Side
 from extproc.pipeline import Exchange, Guard
 from extproc.private import private_directory
 from extproc.stream import Stream
-from extproc.traffic import Traffic
 from extproc.wire import ext_proc_pb2 as wire
 
 SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"
@@ -39,11 +38,8 @@ _log = logging.getLogger(__name__)
 class Servicer:
     """Drives one `Stream` and one `Exchange` for each gRPC stream. `guards` are by database, `authorities` name databases."""
 
-    def __init__(
-        self, *, guards: Mapping[str, Guard], authorities: Mapping[str, str], traffic: Traffic, max_body: int
-    ) -> None:
+    def __init__(self, *, guards: Mapping[str, Guard], authorities: Mapping[str, str], max_body: int) -> None:
         self._guards = guards
-        self._traffic = traffic
         self._authorities = authorities
         self._max_body = max_body
 
@@ -60,7 +56,6 @@ class Servicer:
         """Answer messages; return the last thing that was read."""
         stream = Stream(max_body=self._max_body)
         exchange: Exchange | None = None
-        self._traffic.begin()
         try:
             while (message := await context.read()) is not grpc.aio.EOF:
                 event = codec.decode(message)
@@ -72,7 +67,6 @@ class Servicer:
             _log.error("a stream was aborted: %s", error.code)
             await context.abort(grpc.StatusCode.INTERNAL, error.code)
         finally:
-            self._traffic.end()
             if exchange is not None and not exchange.over:
                 # Envoy may be gone and this task cancelled; that something was aborted is still written down.
                 await asyncio.shield(_ended(exchange))

@@ -21,7 +21,6 @@ from extproc.accesslog import AccessLog
 from extproc.audit import keys
 from extproc.audit.entry import Entry
 from extproc.audit.ledger import Ledger
-from extproc.audit.spans import Spans
 from extproc.audit.witness import Witness
 from extproc.authorities import system_authorities
 from extproc.config import socket_paths
@@ -38,7 +37,6 @@ from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
 from extproc.secret import FreshSecret, SecretFile, SecretSource
 from extproc.server import Server, Servicer
-from extproc.traffic import Traffic
 from extproc.upstream import Generation, Upstream
 
 POLICY_DEADLINE: Final = 1.0
@@ -67,22 +65,21 @@ async def serve(config: Config, index: int) -> None:
     sealing_key = keys.sealing_key(config.audit.sealing_key)
     keys.signing_key(config.audit.signing_key)  # created when absent, and looked at now: what is wrong with it shows here
     engine = DecisionCache(load_engine(config), clock=time.time)
-    traffic = Traffic()
     ledger = Ledger.open(
-        config.audit.directory, name, sealing_key, origin=config.audit.origin, under_way=traffic.under_way
-    )
-    spans = Spans.create(
-        str(config.audit.otlp) if config.audit.otlp else None,
-        instance=name,
-        pseudonyms=keys.Pseudonyms(sealing_key) if config.audit.identifiers == "pseudonym" else None,
+        config.audit.directory,
+        name,
+        sealing_key,
+        origin=config.audit.origin,
+        otlp=str(config.audit.otlp) if config.audit.otlp else None,
+        pseudonyms=config.audit.identifiers == "pseudonym",
     )
     try:
         generation = Generation(config.service.socket.with_suffix(".generation"))
         guards = {
-            database.name: _guard(config, database, engine=engine, ledger=ledger, spans=spans, generation=generation)
+            database.name: _guard(config, database, engine=engine, ledger=ledger, generation=generation)
             for database in config.databases
         }
-        server = _server(config, index, guards, ledger, traffic)
+        server = _server(config, index, guards, ledger)
         await ledger.append(_mark("start", engine, **_told(ledger)))
         await server.start()
         _settle_memory()
@@ -94,7 +91,6 @@ async def serve(config: Config, index: int) -> None:
     finally:
         await engine.close()
         await ledger.close()
-        spans.close()
 
 
 def _settle_memory() -> None:
@@ -124,19 +120,17 @@ def _told(ledger: Ledger) -> dict[str, str]:
     return {f"recovered_{name}": str(count) for name, count in found.items() if count}
 
 
-def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger, traffic: Traffic) -> Server:
+def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger) -> Server:
     authorities = {each.match.authority.lower(): each.name for each in config.databases if each.match}
     return Server(
-        servicer=Servicer(guards=guards, authorities=authorities, traffic=traffic, max_body=config.limits.body),
+        servicer=Servicer(guards=guards, authorities=authorities, max_body=config.limits.body),
         access_log=AccessLog(log=ledger, engines={each.name: each.engine for each in config.databases}, clock=time.time_ns),
         socket=socket_paths(config)[index],
         max_body=config.limits.body,
     )
 
 
-def _guard(
-    config: Config, database: Database, *, engine: Engine, ledger: Ledger, spans: Spans, generation: Generation
-) -> Guard:
+def _guard(config: Config, database: Database, *, engine: Engine, ledger: Ledger, generation: Generation) -> Guard:
     adapter = adapter_for(database.engine)
     credential = _credential(database)
     issuers = {each.issuer: _issuer(each) for each in config.identity.issuers}
@@ -156,7 +150,7 @@ def _guard(
             clock=time.monotonic,
         ),
         credential=credential,
-        witness=Witness(log=ledger, spans=spans, database=database.name, engine=database.engine, clock=time.time_ns),
+        witness=Witness(log=ledger, database=database.name, engine=database.engine, clock=time.time_ns),
         mask_key=_mask_key(config),
         default_level=Level[config.audit.recording.upper()],
         clock=time.time_ns,

@@ -33,6 +33,7 @@ from opentelemetry.trace import SpanContext, TraceFlags
 from extproc import __version__
 from extproc.audit.entry import Entry, Fact
 from extproc.audit.keys import Pseudonyms
+from extproc.audit.orders import Origin
 
 Value = str | int | tuple[str, ...]
 
@@ -76,26 +77,18 @@ class Spans:
         resource = Resource(attributes=[_once(name, value) for name, value in named.items()])
         return cls(_Exporter(otlp, resource), pseudonyms)
 
-    def tell(
-        self,
-        entry: Entry,
-        *,
-        index: int,
-        started: int,
-        traceparent: str | None,
-        principal: str | None,
-        approval: str | None = None,
-    ) -> None:
+    def tell(self, entry: Entry, *, index: int, origin: Origin) -> None:
         """Tell one span for each operation of `entry`, or one for a refusal that came before any was known.
 
-        `index` is the entry's in the ledger, `started` Unix nanoseconds, `traceparent` W3C Trace Context of the calling span,
-        `principal` the id of the caller. A traceparent that is not well formed begins a trace of its own.
+        `index` is the entry's in the ledger. A traceparent that is not well formed begins a trace of its own (W3C Trace
+        Context).
         """
         if self._processor is None:
             return
+        principal, started = origin.principal, origin.started
         if principal is not None and self._pseudonyms is not None:
             principal = self._pseudonyms.of(principal)
-        trace, parent, flags = _parent(traceparent)
+        trace, parent, flags = _parent(origin.traceparent)
         own = _own(
             trace, parent, flags, started=started, ended=max(started, entry.time_ns), exchange=entry.exchange, index=index
         )
@@ -105,7 +98,7 @@ class Spans:
             operations=len(entry.facts),
             user=principal,
             error=_error(entry),
-            approval=approval,
+            approval=origin.approval,
             revision=entry.revision,
             decision=entry.decision or "deny",
             reasons=entry.reasons,
@@ -172,9 +165,7 @@ def _recurring(shared: _Shared, fact: Fact | None) -> bytes:
     ).SerializeToString()
 
 
-def _own(
-    trace: bytes, parent: bytes, flags: int, *, started: int, ended: int, exchange: str, index: int
-) -> bytes:
+def _own(trace: bytes, parent: bytes, flags: int, *, started: int, ended: int, exchange: str, index: int) -> bytes:
     """Return the members that the spans of one exchange share with no other's."""
     return Span(
         trace_id=trace,

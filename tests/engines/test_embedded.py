@@ -51,7 +51,7 @@ def process_id(loaded: EmbeddedEngine) -> int:
     """Return the id of the engine's process."""
     running = loaded._process._running
     assert running is not None
-    return running[1].pid
+    return running.pid
 
 
 def process_file(loaded: EmbeddedEngine, name: str) -> bytes:
@@ -254,7 +254,7 @@ async def test_a_restart_that_fails_is_a_denial_and_the_next_one_is_tried(
             raise OSError(11, "Resource temporarily unavailable")
 
         with monkeypatch.context() as patched:
-            patched.setattr("extproc.engines.process.subprocess.Popen", full)
+            patched.setattr("extproc.companion.subprocess.Popen", full)
             with pytest.raises(EngineError) as caught:
                 await loaded.decide(asked())
         assert caught.value.code == "policy_unavailable"

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from extproc.audit.entry import Entry
-from extproc.audit.spans import Spans
 from extproc.audit.witness import Witness
 from extproc.decision import Decision, Engine, Input, Level
 from extproc.errors import AuditError
@@ -33,8 +32,9 @@ class MemoryLog:
     entries: list[Entry] = field(default_factory=list)
     broken: bool = False
 
-    async def append(self, entry: Entry) -> int:
+    async def append(self, entry: Entry, span: object = None) -> int:
         """Keep `entry`."""
+        del span
         if self.broken:
             raise AuditError("the disk is full")
         self.entries.append(entry)
@@ -118,7 +118,7 @@ def bench(engine: Engine, *, key: MaskKey | None = KEY, level: Level = Level.REQ
         engine=engine,
         upstream=collections,  # type: ignore[arg-type]  # what the pipeline asks of it is all here
         credential=lambda: ("x-chroma-token", b"own-key"),
-        witness=Witness(log=log, spans=Spans.create(None), database="kb", engine="chroma", clock=time.time_ns),
+        witness=Witness(log=log, database="kb", engine="chroma", clock=time.time_ns),
         mask_key=lambda: key,
         default_level=level,
         clock=time.time_ns,
