@@ -1,0 +1,37 @@
+package vecgate.admin
+
+import data.vecgate.who
+
+# METADATA
+# title: Fields unnamed
+# description: Without the fields nobody can tell whose class is revealed.
+# custom:
+#   remedy: Name the fields whose values are to be revealed.
+denials contains "fields_unnamed" if {
+	input.act == "mask_reveal"
+	count([field | some field in input.target.fields]) == 0
+}
+
+# METADATA
+# title: Class not seen
+# description: A mask is lifted only for who sees the field's class anyhow.
+# custom:
+#   remedy: Ask someone who sees the class, or add the role to its `seen_by` in data.yaml.
+denials contains "class_not_seen" if {
+	input.act == "mask_reveal"
+	some class in data.vecgate.classes
+	not _sees(class)
+	some obligation in class.hides
+	some pattern in obligation.fields
+	some field in input.target.fields
+	_covers(pattern, field)
+}
+
+_sees(class) if who.among(input.principal, class.seen_by)
+
+_covers(pattern, field) if pattern in [field, "*"]
+
+_covers(pattern, field) if {
+	endswith(pattern, ".*")
+	startswith(field, trim_suffix(pattern, "*"))
+}
