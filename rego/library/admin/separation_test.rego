@@ -3,9 +3,11 @@ package vecgate.admin_test
 import data.vecgate.admin
 
 separation(changes) := reasons if {
-	reasons := admin.denials - {"act_not_granted"} with input as asked(changes)
+	reasons := admin.denials & own with input as asked(changes)
 		with data.vecgate.administration as [{"acts": ["erase"], "for": ["group:staff", "role:platform-admin"]}]
 }
+
+own := {"own_request", "person_unknown", "human_needed", "own_lock", "token_beyond_issuer"}
 
 test_nobody_approves_their_own_request if {
 	separation({"act": "approval_decide"}) == set()

@@ -6,17 +6,16 @@ email := {"type": "mask", "fields": ["email"], "with": "redact"}
 
 key := {"type": "mask", "fields": ["api_key"], "with": "drop"}
 
+vectors := {"type": "vectors", "return": false}
+
 classes := {
 	"personal": {"seen_by": ["role:hr", "group:payroll"], "hides": [email]},
 	"secrets": {"seen_by": [], "hides": [key]},
-	"public": {"seen_by": ["everyone"], "hides": [{"type": "vectors", "return": false}]},
+	"public": {"seen_by": ["everyone"], "hides": [vectors]},
 }
 
 hidden_from(changes) := obligations if {
-	obligations := {each |
-		some each in authz.obligations
-		each.type in {"mask", "vectors"}
-	} with input as asked(changes)
+	obligations := authz.obligations & {email, key, vectors} with input as asked(changes)
 		with data.vecgate.classes as classes
 }
 

@@ -13,7 +13,7 @@ high_risk := {
 
 restricted(changes) := restricted_by(high_risk, {"reader"}, asked({"operation": changes}))
 
-restricted_by(value, grants, question) := {reason | some reason in denials; endswith(reason, "_restricted")} if {
+restricted_by(value, grants, question) := denials & {reason | some reason in reasons} if {
 	denials := authz.denials with authz.grants as grants
 		with data.vecgate.high_risk as value
 		with input as question

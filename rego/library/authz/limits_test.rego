@@ -8,7 +8,7 @@ limits := [
 	{"records": "unlimited", "for": ["role:admin"]},
 ]
 
-limited(value, changes) := {each.max | some each in obligations; each.type == "limit"} if {
+limited(value, changes) := {most | some most in [50, 500]; {"type": "limit", "max": most} in obligations} if {
 	obligations := authz.obligations with input as asked(changes) with data.vecgate.limits as value
 }
 

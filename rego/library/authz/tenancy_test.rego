@@ -9,10 +9,7 @@ own_filter := {"type": "filter", "where": {"type": "field", "operator": "eq", "f
 own_stamp := {"type": "stamp", "fields": {"owner": "t1"}}
 
 kept_apart(changes) := obligations if {
-	obligations := {each |
-		some each in authz.obligations
-		each.type in {"filter", "stamp"}
-	} with input as asked(object.union({"principal": {"claims": {"tenant": "t1"}}}, changes))
+	obligations := authz.obligations & {own_filter, own_stamp} with input as asked(object.union({"principal": {"claims": {"tenant": "t1"}}}, changes))
 		with data.vecgate.tenancy as tenancy
 }
 
