@@ -7,17 +7,7 @@ package vecgate.authz
 #   all of them, so it waits until none is on hold.
 # custom:
 #   remedy: Wait until the hold ends, and the collection is taken out of `knowledge.on_hold`.
-# scope: document
-denials contains "on_hold" if {
-	some name in input.operation.writes
-	named(name, data.knowledge.on_hold)
-}
-
-denials contains "on_hold" if {
-	not reading
-	count(touched) == 0
-	not _no_hold
-}
+denials contains "on_hold" if _held
 
 # METADATA
 # title: Holds missing
@@ -25,6 +15,17 @@ denials contains "on_hold" if {
 # custom:
 #   remedy: Put `knowledge.on_hold` into data.yaml, as a list.
 denials contains "holds_missing" if not _holds_told
+
+_held if {
+	some name in input.operation.writes
+	named(name, data.knowledge.on_hold)
+}
+
+_held if {
+	not reading
+	count(touched) == 0
+	not _no_hold
+}
 
 _no_hold if count(data.knowledge.on_hold) == 0
 
