@@ -1,4 +1,4 @@
-"""The policies of this repository, and OPA's opinion of them: the starter policy and the examples."""
+"""The policies of this repository, the starter policy and the examples, and what both engines decide by them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ import msgspec
 import yaml
 
 from extproc.decision import Decision, decode
+from extproc.engines.bundle import read_bundle
+from extproc.engines.process import Process
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "rego" / "library"
 SCHEMAS = ROOT / "rego" / "schemas"
 AUTHORIZATION = "vecgate/authz/decision"
 ADMINISTRATION = "vecgate/admin/decision"
+_DEADLINE = 60.0
 
 
 @dataclass(frozen=True)
@@ -70,3 +73,13 @@ def decisions(opa: str, folder: Path, policy: Policy, entrypoint: str, inputs: l
     paths = policy.for_opa if policy.library is None else [part for path in policy.for_opa for part in ("--data", path)]
     said = run(opa, "eval", "--format=json", *paths, "--input", str(folder / "asked.json"), query)
     return [decode(json.dumps(value).encode()) for value in json.loads(said)["result"][0]["expressions"][0]["value"]]
+
+
+def embedded(policy: Policy, entrypoint: str, inputs: list[Any]) -> list[Decision]:
+    """Return what the embedded engine decides."""
+    process = Process(read_bundle(policy.bundle, policy.library), entrypoint)
+    process.start()
+    try:
+        return [decode(process.evaluate(msgspec.json.encode(each), _DEADLINE)) for each in inputs]
+    finally:
+        process.stop()
