@@ -14,6 +14,7 @@ denials contains "foreign_collection" if {
 _of_repository(name) if {
 	startswith(name, "ci-")
 	repository := input.principal.claims.repository
+	is_string(repository)
 	repository != ""
 	rest := trim_prefix(name, "ci-")
 	startswith(rest, repository)

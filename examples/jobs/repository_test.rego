@@ -19,7 +19,7 @@ test_tests_touch_nothing_that_is_real if {
 }
 
 test_a_token_without_a_repository_touches_nothing if {
-	every claims in [{"repository": ""}, {"repository": null}] {
+	every claims in [{"repository": ""}, {"repository": null}, {"repository": 7}] {
 		refused("ci", object.union(tried("upsert", "ci--1"), {"principal": {"claims": claims}})) != set()
 	}
 }

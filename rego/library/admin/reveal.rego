@@ -29,9 +29,18 @@ denials contains "class_not_seen" if {
 
 _sees(class) if who.among(input.principal, class.seen_by)
 
-_covers(pattern, field) if pattern in [field, "*"]
+_covers("*", _)
 
-_covers(pattern, field) if {
-	endswith(pattern, ".*")
-	startswith(field, trim_suffix(pattern, "*"))
+_covers(pattern, field) if _overlap(trim_suffix(pattern, ".*"), field)
+
+# What lies below a hidden field is hidden with it, and what holds a hidden field would show it.
+_overlap(hidden, field) if hidden == field
+
+_overlap(hidden, field) if _below(hidden, field)
+
+_overlap(hidden, field) if _below(field, hidden)
+
+_below(outer, inner) if {
+	startswith(inner, outer)
+	startswith(trim_prefix(inner, outer), ".")
 }

@@ -11,19 +11,19 @@ revealed(fields, roles) := reasons if {
 		with data.vecgate.classes as {
 			"personal": {"seen_by": ["role:hr"], "hides": [
 				{"type": "limit", "max": 3},
-				{"type": "mask", "fields": ["email", "profile.*"], "with": "redact"},
+				{"type": "mask", "fields": ["email", "profile.city", "profile.*"], "with": "redact"},
 			]},
 			"secrets": {"seen_by": [], "hides": [{"type": "mask", "fields": ["key"], "with": "drop"}]},
 		}
 }
 
 test_a_field_of_no_hidden_class_is_revealed if {
-	revealed(["product", "profile"], ["keeper"]) == set()
+	revealed(["product", "emails", "profiles", "keys.a"], ["keeper"]) == set()
 	revealed(["email", "profile.city"], ["hr"]) == set()
 }
 
 test_a_field_of_a_hidden_class_is_not if {
-	every field in ["email", "profile.city", "key"] { revealed([field], ["keeper"]) == {"class_not_seen"} }
+	every field in ["email", "email.work", "profile", "profile.city", "key"] { revealed([field], ["keeper"]) == {"class_not_seen"} }
 	revealed(["email", "key"], ["hr"]) == {"class_not_seen"}
 }
 

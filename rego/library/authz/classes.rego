@@ -5,10 +5,11 @@ import data.vecgate.who
 # METADATA
 # title: Hidden classes
 # description: The classes that the caller does not see.
-hidden contains name if {
-	some name, class in data.vecgate.classes
+hidden := [name |
+	some name
+	class := data.vecgate.classes[name]
 	not _sees(class)
-}
+]
 
 # METADATA
 # title: Hidden fields

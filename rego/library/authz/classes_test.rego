@@ -28,7 +28,7 @@ test_a_class_is_hidden_from_whoever_does_not_see_it if {
 test_a_class_that_nobody_is_named_for_is_hidden_from_all if {
 	hidden := authz.hidden with input as caller({"roles": ["hr"]})
 		with data.vecgate.classes as {"personal": {"hides": [email]}}
-	hidden == {"personal"}
+	hidden == ["personal"]
 }
 
 test_what_returns_nothing_is_masked_too if {

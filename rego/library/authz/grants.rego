@@ -75,15 +75,19 @@ _holds(permission) if {
 }
 
 _here(permission) if {
-	_within(touched, permission, "collections")
-	_within([input.operation.database], permission, "databases")
-	_within([name | name := input.operation.namespace; name != null], permission, "namespaces")
+	not permission.collections
+	not permission.databases
+	not permission.namespaces
+} else if {
+	_within(permission, "collections", touched)
+	_within(permission, "databases", [input.operation.database])
+	_within(permission, "namespaces", [name | name := input.operation.namespace; name != null])
 }
 
 # A permission that lists places holds only for what names places, and only such: what names none may touch all.
-_within(_, permission, places) if not permission[places]
+_within(permission, places, _) if not permission[places]
 
-_within(names, permission, places) if {
+_within(permission, places, names) if {
 	count(names) > 0
 	every name in names { named(name, permission[places]) }
 }

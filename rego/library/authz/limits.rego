@@ -22,11 +22,11 @@ denials contains "limits_incomplete" if {
 	count(_limits) == 0
 }
 
-_limits contains limit.records if {
+_limits := [limit.records |
 	some limit in data.vecgate.limits
 	who.among(input.principal, limit.for)
 	_is_limit(limit.records)
-}
+]
 
 _is_limit("unlimited")
 

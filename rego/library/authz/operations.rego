@@ -5,10 +5,7 @@ package vecgate.authz
 # description: |
 #   Every collection that the operation names, read or written. Empty where it names none, which may also mean that it
 #   touches all of them.
-# scope: document
-touched contains name if some name in input.operation.reads
-
-touched contains name if some name in input.operation.writes
+touched := array.concat(input.operation.reads, input.operation.writes)
 
 # METADATA
 # title: Reading

@@ -3,8 +3,8 @@ package vecgate.authz_test
 import data.vecgate.authz
 
 test_what_is_read_and_what_is_written_is_touched if {
-	{"a", "b"} == authz.touched with input as operation({"reads": ["a"], "writes": ["b", "a"]})
-	set() == authz.touched with input as operation({"reads": [], "writes": []})
+	["a", "b", "a"] == authz.touched with input as operation({"reads": ["a"], "writes": ["b", "a"]})
+	[] == authz.touched with input as operation({"reads": [], "writes": []})
 }
 
 test_searches_read if {
