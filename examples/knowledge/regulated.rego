@@ -36,8 +36,17 @@ denials contains "person_unknown" if {
 }
 
 # METADATA
+# title: Regulated collections missing
+# description: Without the list nothing would be regulated, so nothing is allowed.
+# custom:
+#   remedy: Put `knowledge.regulated` into data.yaml, as a list.
+denials contains "regulated_missing" if not _regulated_told
+
+# METADATA
 # title: Recording of regulated collections
 # description: Whatever is done there is kept with its request.
 obligations contains {"type": "record", "level": "request"} if regulated
 
 _inside if strings.any_prefix_match(input.context.source, data.knowledge.networks)
+
+_regulated_told if is_array(data.knowledge.regulated)

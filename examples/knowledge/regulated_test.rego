@@ -57,3 +57,8 @@ test_each_sees_the_classes_of_the_job if {
 test_nobody_sees_secrets if {
 	every role in ["employee", "personnel", "physician"] { masked(role, "handbook", "password") }
 }
+
+test_without_the_list_of_regulated_collections_nothing_is_allowed if {
+	refused("employee", {}) == {"regulated_missing"} with data.knowledge.regulated as null
+	refused("employee", {}) == set()
+}

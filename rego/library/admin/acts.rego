@@ -6,11 +6,12 @@ import data.vecgate.who
 # title: Grants
 # description: |
 #   The entries of `administration` that grant the act. One that says `own: true` does so only for what concerns the caller
-#   alone: the own approvals, sessions and decisions.
+#   alone: the own approvals, sessions and decisions. One with a member that is unknown grants nothing.
 grants contains entry if {
 	some entry in data.vecgate.administration
 	input.act in entry.acts
 	who.among(input.principal, entry.for)
+	count(object.remove(entry, ["acts", "for", "own", "obligations"])) == 0
 	_reaches(entry)
 }
 

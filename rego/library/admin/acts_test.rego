@@ -36,6 +36,13 @@ test_all_that_grants_asks_for_its_obligations if {
 	obligations == {approval}
 }
 
+test_an_entry_that_is_misspelt_grants_nothing if {
+	"act_not_granted" in admin.denials with input as asked({})
+		with data.vecgate.administration as [object.union(administration[0], {"owm": true})]
+	not "act_not_granted" in admin.denials with input as asked({})
+		with data.vecgate.administration as [administration[0]]
+}
+
 test_without_administration_nobody_may_anything if {
 	every value in [null, [], {}, "everyone"] {
 		"act_not_granted" in admin.denials with input as asked({}) with data.vecgate.administration as value

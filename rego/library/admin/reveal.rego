@@ -27,6 +27,28 @@ denials contains "class_not_seen" if {
 	_covers(pattern, field)
 }
 
+# METADATA
+# title: Classes incomplete
+# description: Data without `classes`, or with a class that does not say which fields it hides, would reveal them.
+# custom:
+#   remedy: Give each of `classes` in data.yaml a list `hides`, and each mask in it its `fields`.
+denials contains "classes_incomplete" if {
+	input.act == "mask_reveal"
+	not _classes_told
+}
+
+_classes_told if {
+	is_object(data.vecgate.classes)
+	every class in data.vecgate.classes { is_array(class.hides) }
+	every class in data.vecgate.classes {
+		every obligation in class.hides { _fields_told(obligation) }
+	}
+}
+
+_fields_told(obligation) if is_array(obligation.fields)
+
+_fields_told(obligation) if obligation.type in ["approval", "budget", "filter", "limit", "record", "scores", "stamp", "vectors"]
+
 _sees(class) if who.among(input.principal, class.seen_by)
 
 _covers("*", _)

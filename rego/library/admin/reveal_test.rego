@@ -29,6 +29,19 @@ test_a_field_of_a_hidden_class_is_not if {
 
 test_what_is_revealed_must_be_said if revealed([], ["hr"]) == {"fields_unnamed"}
 
+incomplete(classes) if {
+	"classes_incomplete" in admin.denials with input as asked({"act": "mask_reveal", "target": {"fields": ["any"]}})
+		with data.vecgate.classes as classes
+}
+
+test_classes_that_do_not_say_what_they_hide_reveal_nothing if {
+	every classes in [null, [], {"a": {}}, {"a": {"hides": null}}, {"a": {"hides": [{"type": "mask", "field": ["any"]}]}}] {
+		incomplete(classes)
+	}
+	not incomplete({})
+	not incomplete({"a": {"hides": [{"type": "vectors", "return": false}, {"type": "mask", "fields": ["any"]}]}})
+}
+
 test_every_field_is_hidden_by_a_star if {
 	"class_not_seen" in admin.denials with input as asked({"act": "mask_reveal", "target": {"fields": ["any"]}})
 		with data.vecgate.classes as {"all": {"seen_by": [], "hides": [{"type": "mask", "fields": ["*"], "with": "drop"}]}}

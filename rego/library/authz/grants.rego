@@ -74,11 +74,11 @@ _holds(permission) if {
 	_selected(permission)
 }
 
+# A member that is unknown may be a restriction, misspelt, so with one nothing is granted.
 _here(permission) if {
-	not permission.collections
-	not permission.databases
-	not permission.namespaces
+	count(object.remove(permission, ["actions", "selectors"])) == 0
 } else if {
+	count(object.remove(permission, ["actions", "selectors", "collections", "databases", "namespaces"])) == 0
 	_within(permission, "collections", touched)
 	_within(permission, "databases", [input.operation.database])
 	_within(permission, "namespaces", [name | name := input.operation.namespace; name != null])
@@ -92,6 +92,13 @@ _within(permission, places, names) if {
 	every name in names { named(name, permission[places]) }
 }
 
-_selected(permission) if not permission.selectors[input.operation.action]
+# Selectors of an action that the permission has not are another's, misspelt.
+_selected(permission) if {
+	selectors := object.get(permission, "selectors", {})
+	count(object.remove(selectors, permission.actions)) == 0
+	_fits(selectors)
+}
 
-_selected(permission) if input.operation.selector in permission.selectors[input.operation.action]
+_fits(selectors) if not selectors[input.operation.action]
+
+_fits(selectors) if input.operation.selector in selectors[input.operation.action]

@@ -8,12 +8,15 @@ roles := {
 	"payroll": {"permissions": ["payroll"]},
 	"elsewhere": {"permissions": ["elsewhere"]},
 	"empty": {"permissions": []},
+	"misspelt": {"permissions": ["misspelt", "misnamed"]},
 }
 
 permissions := {
 	"read": {"actions": ["search", "count"]},
 	"edit": {"actions": ["delete_records"], "selectors": {"delete_records": ["ids"]}},
 	"payroll": {"actions": ["search", "reset"], "collections": ["payroll", "pay-*"]},
+	"misspelt": {"actions": ["search"], "collection": ["payroll"]},
+	"misnamed": {"actions": ["upsert"], "selectors": {"upserts": ["ids"]}},
 	"elsewhere": {"actions": ["search"], "databases": ["archive"], "namespaces": ["main/*"]},
 }
 
@@ -69,6 +72,12 @@ test_a_permission_may_be_for_some_collections if {
 }
 
 test_what_names_no_collection_may_touch_all if paid("reset", [], []) == [set(), {"place_not_granted"}]
+
+test_a_restriction_that_is_misspelt_grants_nothing if {
+	granted({"principal": {"roles": ["misspelt"]}, "operation": {"reads": ["payroll"]}}) == [set(), {"place_not_granted"}]
+	granted({"principal": {"roles": ["misspelt"]}, "operation": {"action": "upsert"}}) == [set(), {"selector_not_granted"}]
+	paid("search", ["payroll"], []) == [{"payroll"}, set()]
+}
 
 placed(changes) := granted({"principal": {"roles": ["elsewhere"]}, "operation": changes})
 

@@ -51,7 +51,7 @@ denials contains "tenant_missing" if {
 # title: Tenancy incomplete
 # description: Data without `tenancy`, or with half of it, would keep nobody apart.
 # custom:
-#   remedy: Give `tenancy` in data.yaml a `claim` and a `field`; that there are no tenants is said with `none`.
+#   remedy: Give `tenancy` in data.yaml a `claim`, a `field`, and lists `exempt` and `shared`; that there are no tenants is `none`.
 denials contains "tenancy_incomplete" if not _tenancy_told
 
 _exempt if who.among(input.principal, data.vecgate.tenancy.exempt)
@@ -61,6 +61,8 @@ _own := {"type": "field", "operator": "eq", "field": data.vecgate.tenancy.field,
 _tenancy_told if data.vecgate.tenancy == "none"
 
 _tenancy_told if {
-	is_string(data.vecgate.tenancy.field)
 	data.vecgate.tenancy.claim
+	is_string(data.vecgate.tenancy.field)
+	is_array(data.vecgate.tenancy.exempt)
+	is_array(data.vecgate.tenancy.shared)
 }

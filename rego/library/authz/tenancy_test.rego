@@ -55,8 +55,11 @@ test_a_claim_may_lie_deeper if {
 }
 
 test_half_a_tenancy_denies if {
-	every value in [null, {}, false, "None", {"claim": "tenant"}, {"field": "owner"}, {"claim": "t", "field": 1}] {
+	every value in [null, {}, false, "None", object.union(tenancy, {"field": 1})] {
 		"tenancy_incomplete" in against(value, {})
+	}
+	every member in ["claim", "field", "exempt", "shared"] {
+		"tenancy_incomplete" in against(object.remove(tenancy, [member]), {})
 	}
 	not "tenancy_incomplete" in against(tenancy, {})
 }
