@@ -105,9 +105,10 @@ def _settle_memory() -> None:
 
 def load_engine(config: Config) -> EmbeddedEngine:
     """Load the configured policy. Raises `ConfigError`."""
-    if config.policy.bundle is None:
+    policy = config.policy
+    if policy.bundle is None:
         raise ConfigError("policy.bundle is missing: name the directory of your Rego files")
-    return EmbeddedEngine.load(config.policy.bundle, config.policy.entrypoint, POLICY_DEADLINE)
+    return EmbeddedEngine.load(policy.bundle, policy.entrypoint, POLICY_DEADLINE, policy.library)
 
 
 def _mark(kind: Literal["start", "stop"], engine: Engine, **detail: str) -> Entry:

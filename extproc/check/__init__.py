@@ -10,21 +10,24 @@ import csv
 import difflib
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final, get_args, get_type_hints
 
 from extproc import bootstrap
+from extproc.administration import Act
 from extproc.check.policy_words import Kind, Word, policy_words
 from extproc.config import load
 from extproc.config.types import Config, Database, EngineName, Issuer
 from extproc.decision import STRENGTH
-from extproc.engines.bundle import read_bundle
+from extproc.engines.bundle import Bundle, read_bundle
 from extproc.engines.process import Process
 from extproc.errors import ConfigError, Error
+from extproc.operation import Operation, Principal
 from extproc.private import open_to_others, private_directory, write_private
 from extproc.protocols import credential_headers
 from extproc.secret import SecretFile, SecretSource
@@ -35,6 +38,9 @@ _PUBLIC_TYPES: Final = frozenset({"EC", "RSA", "OKP"})
 _VALIDATE_TIMEOUT: Final = 60.0
 _CONDITIONS: Final = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "in", "nin", "and", "or", "not"})
 _SCOPES: Final = frozenset({"cluster", "collection", "database", "records"})
+_CALLERS: Final = frozenset({"everyone", "role:", "group:", "kind:human", "kind:workload"})
+_ADMINISTRATION: Final = "vecgate/admin/decision"
+_ADMINISTERS: Final = re.compile(r"^package vecgate\.admin\b", re.MULTILINE)
 _ENTITIES: Final = frozenset(
     {
         "CREDIT_CARD",
@@ -180,16 +186,18 @@ def _check_writable(directory: Path) -> None:
 
 
 def _check_policy(config: Config) -> None:
-    bundle = config.policy.bundle
-    if bundle is None or not bundle.is_dir():
-        raise ConfigError(f"{bundle}: is no directory; policy.bundle names the one with the .rego files")
+    bundle, library = config.policy.bundle, config.policy.library
+    if bundle is None:
+        raise ConfigError("policy.bundle is missing; it names the directory with the .rego files")
     try:
-        process = Process(read_bundle(bundle), config.policy.entrypoint)
-        process.start()
-        process.stop()
+        policy = read_bundle(bundle, library)
+        for entrypoint in (config.policy.entrypoint, *_administration(policy)):
+            process = Process(policy, entrypoint)
+            process.start()
+            process.stop()
     except Error as error:
         raise ConfigError(f"policy: {' '.join(str(error).split())}") from error
-    words = policy_words(bundle)
+    words = [word for directory in filter(None, (bundle, library)) for word in policy_words(directory)]
     known = _vocabulary(config)
     for word in words:
         if word.text not in known[word.kind]:
@@ -199,19 +207,33 @@ def _check_policy(config: Config) -> None:
         raise ConfigError(f"{keyed.place}: masks with `hash`, which needs a key; name one in masking.keys")
 
 
+def _administration(policy: Bundle) -> list[str]:
+    """Return the entry point of administration, where the policy has a package for it."""
+    return [_ADMINISTRATION] if any(map(_ADMINISTERS.search, policy.modules.values())) else []
+
+
 def _vocabulary(config: Config) -> dict[Kind, frozenset[str]]:
     with (resources.files("extproc.protocols") / "operations.csv").open(encoding="utf-8") as file:
         actions = frozenset(row["action"] for row in csv.DictReader(file))
     return {
         "action": actions,
+        "act": frozenset(get_args(Act)),
         "database": frozenset(database.name for database in config.databases),
         "engine": frozenset(get_args(EngineName)),
         "scope": _SCOPES,
-        "kind": frozenset({"human", "workload"}),
+        "selector": _literals(Operation, "selector"),
+        "probe": _literals(Operation, "probe"),
+        "kind": _literals(Principal, "kind"),
         "operator": frozenset(STRENGTH) - {"partial"},
         "condition": _CONDITIONS,
         "entity": _ENTITIES,
+        "caller": _CALLERS,
     }
+
+
+def _literals(struct: type, member: str) -> frozenset[str]:
+    """Return the words that a member of the policy input may be."""
+    return frozenset(get_args(get_type_hints(struct)[member]))
 
 
 def _unknown_word(word: Word, known: list[str]) -> str:

@@ -165,6 +165,7 @@ class Policy:
 
     engine: Annotated[Literal["embedded", "opa"], "Rego in this process, or an OPA server"] = "embedded"
     bundle: Annotated[Path | None, "directory of .rego and data files (embedded)"] = None
+    library: Annotated[Path | None, "directory of .rego files that are read together with the bundle's"] = None
     opa: Annotated[Opa | None, "the OPA server (opa)"] = None
     entrypoint: Annotated[Entrypoint, "the rule that is the decision"] = "vecgate/authz/decision"
 

@@ -1,5 +1,7 @@
 """A policy on disk: the .rego files of a directory, its data files, and the revision that names exactly these bytes.
 
+Rules that several policies share may lie in a second directory, the library.
+
 Data is laid out as OPA lays out a bundle: ``data.json``, ``data.yaml`` or ``data.yml`` hold the document of the folder that
 they are in. Tests (``*_test.rego``) and whatever starts with a dot are left out. Nothing here knows what evaluates a policy.
 """
@@ -8,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NoReturn
@@ -19,6 +20,8 @@ from extproc.errors import ConfigError
 
 _DATA_FILES: Final = frozenset({"data.json", "data.yaml", "data.yml"})
 _MANIFEST: Final = ".manifest"
+_LIBRARY: Final = "library"
+"""The folder in which a library's rules stand among the others, in names and in errors."""
 _DIGEST_SHOWN: Final = 16  # 64 bits name a revision; the log keeps the whole of what was decided anyway
 
 
@@ -31,15 +34,20 @@ class Bundle:
     revision: str
 
 
-def read_bundle(directory: Path) -> Bundle:
-    """Read the policy in `directory`. Raises `ConfigError`, which names the file and what to do."""
-    if not directory.is_dir():
-        raise ConfigError(f"{directory}: is no directory; policy.bundle names the one with the .rego files")
+def read_bundle(directory: Path, library: Path | None = None) -> Bundle:
+    """Read the policy in `directory`, together with the rules in `library`, where there is one.
+
+    A library holds rules alone: what they look up is the policy's own data. Raises `ConfigError`, which names the file and what
+    to do.
+    """
+    found = _files(directory, "policy.bundle")
+    if library is not None:
+        found |= _library(library, found)
     modules: dict[str, str] = {}
     data: dict[str, Any] = {}
     digest = hashlib.sha256()
     manifest: dict[str, Any] = {}
-    for name, path in _files(directory):
+    for name, path in sorted(found.items()):
         content = _read(path)
         for part in (name.encode(), content):
             digest.update(len(part).to_bytes(8, "big") + part)
@@ -60,14 +68,31 @@ def read_bundle(directory: Path) -> Bundle:
     return Bundle(modules=modules, data=data, revision=f"{named}@{content_id}" if named else content_id)
 
 
-def _files(directory: Path) -> Iterator[tuple[str, Path]]:
-    """Give the policy's files by relative name, in an order that does not depend on the file system."""
-    found = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*") if path.is_file()}
-    for name, path in sorted(found.items()):
-        hidden = any(part.startswith(".") for part in PurePosixPath(name).parts)
+def _files(directory: Path, key: str) -> dict[str, Path]:
+    """Return the policy's files by relative name; `key` is what names the directory."""
+    if not directory.is_dir():
+        raise ConfigError(f"{directory}: is no directory; {key} names the one with the .rego files")
+    found = {}
+    for path in directory.rglob("*"):
+        name = path.relative_to(directory)
+        hidden = any(part.startswith(".") for part in name.parts)
         wanted = (path.suffix == ".rego" and not path.name.endswith("_test.rego")) or path.name in _DATA_FILES
-        if name == _MANIFEST or (wanted and not hidden):
-            yield name, path
+        if path.is_file() and (name.as_posix() == _MANIFEST or (wanted and not hidden)):
+            found[name.as_posix()] = path
+    return found
+
+
+def _library(directory: Path, found: dict[str, Path]) -> dict[str, Path]:
+    """Return the rules of a library by names that are not among those `found`."""
+    rules = {f"{_LIBRARY}/{name}": path for name, path in _files(directory, "policy.library").items()}
+    for name, path in rules.items():
+        if path.suffix != ".rego":
+            raise ConfigError(f"{path}: a library is rules alone; put data into the directory that policy.bundle names")
+        if name in found:
+            raise ConfigError(f"{found[name]}: the policy has the library already; leave policy.library out")
+    if not rules:
+        raise ConfigError(f"{directory}: holds no rules; policy.library names a directory with .rego files")
+    return rules
 
 
 def _read(path: Path) -> bytes:

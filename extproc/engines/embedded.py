@@ -47,12 +47,14 @@ class EmbeddedEngine:
         self._thread: threading.Thread | None = None
 
     @classmethod
-    def load(cls, directory: Path, entrypoint: str, deadline: float) -> EmbeddedEngine:
-        """Read and compile the policy in `directory`; `entrypoint` is a path such as ``vecgate/authz/decision``.
+    def load(cls, directory: Path, entrypoint: str, deadline: float, library: Path | None = None) -> EmbeddedEngine:
+        """Read and compile the policy in `directory`, with the rules in `library` where there is one.
+
+        `entrypoint` is a path such as ``vecgate/authz/decision``.
 
         Raises `ConfigError` with one line that says where and what to do.
         """
-        bundle = read_bundle(directory)
+        bundle = read_bundle(directory, library)
         process = Process(bundle, entrypoint)
         process.start()
         return cls(process, revision=bundle.revision, deadline=deadline)

@@ -80,6 +80,39 @@ def test_the_manifest_names_the_revision(tmp_path: Path) -> None:
     assert plain not in named
 
 
+def test_a_library_is_read_together_with_the_policy(tmp_path: Path) -> None:
+    """Its rules stand in a folder of their own, its tests are left out, and the revision is of both."""
+    bundle = folder(tmp_path / "own", {**POLICY, "data.yaml": "a: 1\n"})
+    library = folder(tmp_path / "shared", {"authz/a.rego": "package b\n", "authz/a_test.rego": "package t\n"})
+    found = read_bundle(bundle, library)
+    folder(library, {"authz/a.rego": "package c\n"})
+
+    assert found.modules == {**POLICY, "library/authz/a.rego": "package b\n"}
+    assert found.data == {"a": 1}
+    assert len({found.revision, read_bundle(bundle).revision, read_bundle(bundle, library).revision}) == 3
+
+
+@pytest.mark.parametrize(
+    ("own", "shared", "message"),
+    [
+        (POLICY, {"a.rego": "package b\n", "data.yaml": "a: 1\n"}, "a library is rules alone"),
+        (POLICY, {"a.rego": "package b\n", ".manifest": "{}"}, "a library is rules alone"),
+        ({"library/a.rego": "package b\n"}, {"a.rego": "package b\n"}, "has the library already"),
+        (POLICY, {"a_test.rego": "package b\n"}, "holds no rules"),
+    ],
+)
+def test_a_library_that_is_none_is_refused(tmp_path: Path, own: dict[str, str], shared: dict[str, str], message: str) -> None:
+    """Data of a library would decide unseen, and rules that are there twice are a mistake."""
+    with pytest.raises(ConfigError, match=message):
+        read_bundle(folder(tmp_path / "own", own), folder(tmp_path / "shared", shared))
+
+
+def test_a_library_that_is_missing_is_named(tmp_path: Path) -> None:
+    """With the key that names it: without its rules a policy would deny less."""
+    with pytest.raises(ConfigError, match=r"none: is no directory; policy\.library"):
+        read_bundle(folder(tmp_path / "own", POLICY), tmp_path / "none")
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

@@ -3,7 +3,8 @@
 # description: |
 #   One operation is decided at a time, and what is not granted is denied. The files of this package only add to three
 #   sets: `grants` (roles that grant the operation), `denials` (reasons against it) and `obligations` (what must be done
-#   for it). Here they become one decision; a denial wins. Roles, limits and masks are data: see data.yaml.
+#   for it). Here they become one decision; a denial wins. What the rules look up is data, see data.yaml, and a section of
+#   it that is missing or half there is a denial of everything.
 # schemas:
 #   - input: schema.input
 package vecgate.authz
@@ -11,6 +12,7 @@ package vecgate.authz
 # METADATA
 # title: Allow
 # description: Whether some role grants the operation and nothing speaks against it.
+# scope: document
 default allow := false
 
 allow if {
