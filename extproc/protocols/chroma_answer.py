@@ -16,12 +16,11 @@ import msgspec
 from extproc.errors import UpstreamError
 from extproc.operation import Answer, Result
 from extproc.protocols.chroma_forms import Form
-from extproc.protocols.chroma_where import DOCUMENT
+from extproc.protocols.chroma_where import DOCUMENT, URI
 
 _NULL: Final = msgspec.Raw(b"null")
 _ID_BEGINS: Final = frozenset({b'"'})
 _TEXT_BEGINS: Final = frozenset({b'"', b"n"})
-_URI: Final = "uri"
 
 _Column = list[msgspec.Raw]
 _Payloads = list[dict[str, msgspec.Raw] | None]
@@ -147,7 +146,7 @@ def _from_get(found: _Get) -> Answer:
     result = Result(
         ids=found.ids,
         payloads=found.metadatas,
-        texts=_texts({DOCUMENT: found.documents, _URI: found.uris}),
+        texts=_texts({DOCUMENT: found.documents, URI: found.uris}),
         vectors=_present(found.embeddings),
     )
     _check(result)
@@ -158,7 +157,7 @@ def _write_get(result: Result, include: _Include) -> bytes:
     columns: dict[str, Any] = {
         "embeddings": result.vectors,
         "documents": result.texts.get(DOCUMENT),
-        "uris": result.texts.get(_URI),
+        "uris": result.texts.get(URI),
         "metadatas": result.payloads,
     }
     # `distances` may be included without effect, as in the database's own answers.
@@ -175,7 +174,7 @@ def _read_query(found: _Query, queries: int) -> Answer:
         Result(
             ids=ids,
             payloads=_at(found.metadatas, index),
-            texts=_texts({DOCUMENT: _at(found.documents, index), _URI: _at(found.uris, index)}),
+            texts=_texts({DOCUMENT: _at(found.documents, index), URI: _at(found.uris, index)}),
             vectors=_at(found.embeddings, index),
             scores=_at(found.distances, index),
         )
@@ -190,7 +189,7 @@ def _write_query(results: list[Result], include: _Include) -> bytes:
     columns: dict[str, Any] = {
         "embeddings": _column(include, "embeddings", (result.vectors for result in results)),
         "documents": _column(include, "documents", (result.texts.get(DOCUMENT) for result in results)),
-        "uris": _column(include, "uris", (result.texts.get(_URI) for result in results)),
+        "uris": _column(include, "uris", (result.texts.get(URI) for result in results)),
         "metadatas": _column(include, "metadatas", (result.payloads for result in results)),
         "distances": _column(include, "distances", (result.scores for result in results)),
     }

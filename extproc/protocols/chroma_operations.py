@@ -16,7 +16,7 @@ from extproc.errors import Unfulfillable
 from extproc.operation import Batch, Operation, Returns, rounded_size, tested_fields
 from extproc.protocols.chroma_forms import Form
 from extproc.protocols.chroma_search import Search
-from extproc.protocols.chroma_where import DOCUMENT, conjoined
+from extproc.protocols.chroma_where import DOCUMENT, URI, conjoined
 
 UNNAMED: Final = ""
 
@@ -26,7 +26,7 @@ _WHOLE: Final = _COPIES | {"drop", "clear"}
 """Requests that touch all records of a collection, although they name none."""
 
 _ALL_METADATA: Final = "*"
-_COLUMNS: Final = {"documents": DOCUMENT, "metadatas": _ALL_METADATA, "uris": "uri"}
+_COLUMNS: Final = {"documents": DOCUMENT, "metadatas": _ALL_METADATA, "uris": URI}
 """Columns of an answer that hold fields of the records."""
 
 _INCLUDED: Final = {"get": ("documents", "metadatas"), "query": ("documents", "metadatas", "distances")}
