@@ -36,6 +36,7 @@ from extproc.identity import Identifier, Issuer
 from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
+from extproc.reservations import Reservations
 from extproc.secret import FreshSecret, SecretFile, SecretSource
 from extproc.server import Server, Servicer
 from extproc.upstream import Generation, Upstream
@@ -74,8 +75,17 @@ async def serve(config: Config, index: int) -> None:
     )
     try:
         generation = Generation(config.service.socket.with_suffix(".generation"))
+        reservations = Reservations(config.service.socket.with_suffix(".reservations"), clock=time.monotonic)
         guards = {
-            database.name: _guard(config, database, engine=engine, ledger=ledger, spans=spans, generation=generation)
+            database.name: _guard(
+                config,
+                database,
+                engine=engine,
+                ledger=ledger,
+                spans=spans,
+                generation=generation,
+                reservations=reservations,
+            )
             for database in config.databases
         }
         server = _server(config, index, guards, ledger)
@@ -131,7 +141,14 @@ def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger
 
 
 def _guard(
-    config: Config, database: Database, *, engine: Engine, ledger: Ledger, spans: Spans, generation: Generation
+    config: Config,
+    database: Database,
+    *,
+    engine: Engine,
+    ledger: Ledger,
+    spans: Spans,
+    generation: Generation,
+    reservations: Reservations,
 ) -> Guard:
     adapter = adapter_for(database.engine)
     credential = _credential(database)
@@ -151,6 +168,7 @@ def _guard(
             generation=generation,
             clock=time.monotonic,
         ),
+        reservations=reservations,
         credential=credential,
         witness=Witness(log=ledger, spans=spans, database=database.name, engine=database.engine, clock=time.time_ns),
         mask_key=_mask_key(config),

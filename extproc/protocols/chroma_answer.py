@@ -69,6 +69,13 @@ class _Columns:
     select: list[_Column]
 
 
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """How many records there are: the answer to a `count` that was asked as a `get`."""
+
+    records: int
+
+
 _get: Final = msgspec.json.Decoder(_Get)
 _query: Final = msgspec.json.Decoder(_Query)
 _search: Final = msgspec.json.Decoder(_Search)
@@ -84,6 +91,8 @@ def read(form: Form, body: bytes) -> Answer | None:
                 return _read_query(_query.decode(body), form.queries)
             case "search":
                 return _read_search(_search.decode(body), len(form.searches))
+            case "count" if form.body is not None:
+                return Answer(results=[], owners=[], form=_Count(len(_get.decode(body).ids)), recast=True)
             case _:
                 return None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -93,6 +102,8 @@ def read(form: Form, body: bytes) -> Answer | None:
 def write(form: Form, answer: Answer) -> bytes:
     """Return the bytes of an answer; what it says of its columns is what it then has."""
     columns = answer.form
+    if isinstance(columns, _Count):
+        return msgspec.json.encode(columns.records)
     if not isinstance(columns, _Columns):
         message = "an answer of another adapter"
         raise TypeError(message)
