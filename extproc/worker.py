@@ -35,6 +35,7 @@ from extproc.identity import Identifier, Issuer
 from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
+from extproc.reservations import Reservations
 from extproc.secret import FreshSecret, SecretFile, SecretSource
 from extproc.server import Server, Servicer
 from extproc.upstream import Generation, Upstream
@@ -75,8 +76,11 @@ async def serve(config: Config, index: int) -> None:
     )
     try:
         generation = Generation(config.service.socket.with_suffix(".generation"))
+        reservations = Reservations(config.service.socket.with_suffix(".reservations"), clock=time.monotonic)
         guards = {
-            database.name: _guard(config, database, engine=engine, ledger=ledger, generation=generation)
+            database.name: _guard(
+                config, database, engine=engine, ledger=ledger, generation=generation, reservations=reservations
+            )
             for database in config.databases
         }
         server = _server(config, index, guards, ledger)
@@ -131,7 +135,15 @@ def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger
     )
 
 
-def _guard(config: Config, database: Database, *, engine: Engine, ledger: Ledger, generation: Generation) -> Guard:
+def _guard(
+    config: Config,
+    database: Database,
+    *,
+    engine: Engine,
+    ledger: Ledger,
+    generation: Generation,
+    reservations: Reservations,
+) -> Guard:
     adapter = adapter_for(database.engine)
     credential = _credential(database)
     issuers = {each.issuer: _issuer(each) for each in config.identity.issuers}
@@ -150,6 +162,7 @@ def _guard(config: Config, database: Database, *, engine: Engine, ledger: Ledger
             generation=generation,
             clock=time.monotonic,
         ),
+        reservations=reservations,
         credential=credential,
         witness=Witness(log=ledger, database=database.name, engine=database.engine, clock=time.time_ns),
         mask_key=_mask_key(config),
