@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -76,7 +75,7 @@ class Chroma:
         form = _form(reading)
         if reading.questions[0].topic == chroma_records.OWN:
             chroma_records.refuse_foreign(reading.questions, facts)
-            return replace(reading, questions=())
+            return msgspec.structs.replace(reading, questions=())
         (question,) = reading.questions
         found = _found(form, facts[question])
         if form.kind == "create":
@@ -189,8 +188,7 @@ def _question(tenant: str, database: str, *asked: str) -> Question:
     return Question(topic="collection", method="GET", target=str(Target(segments=segments)), kept=asked[0] == "by-id")
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     """What the database tells of a collection."""
 
     id: str

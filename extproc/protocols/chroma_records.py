@@ -9,7 +9,6 @@ It knows no policy and asks nothing itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -63,7 +62,7 @@ def narrowed(form: Form, terms: tuple[Terms, ...]) -> Form:
     match form.kind:
         case "search":
             searches = [_searched(*each) for each in zip((form.body or {})["searches"], terms, strict=True)]
-            return replace(form, body={**(form.body or {}), "searches": searches})
+            return msgspec.structs.replace(form, body={**(form.body or {}), "searches": searches})
         case "add" | "update":
             return _written(form, terms[0])
         case "get" | "query" | "count" | "delete":
@@ -121,7 +120,7 @@ def _filtered(form: Form, clause: Where) -> Form:
         # Chroma refuses it; with the policy's filter in it, it would delete some records or other.
         raise Malformed("a 'limit' on a deletion needs a filter")
     body["where"] = conjoined(clause, body.get("where"))
-    return replace(form, body=body)
+    return msgspec.structs.replace(form, body=body)
 
 
 def _counted(form: Form, clause: Where) -> Form:
@@ -130,7 +129,7 @@ def _counted(form: Form, clause: Where) -> Form:
         raise Unfulfillable("an answer without a body cannot be counted anew")
     if not {_DEFAULT_LEVEL}.issuperset(form.target.query):
         raise Unfulfillable("a row filter can be fulfilled on a count of what is in the log as well, and on no other")
-    return replace(form, method="POST", target=_beside(form, "get"), body={"where": clause, "include": []})
+    return msgspec.structs.replace(form, method="POST", target=_beside(form, "get"), body={"where": clause, "include": []})
 
 
 def _searched(search: dict[str, Any], terms: Terms) -> dict[str, Any]:
@@ -146,7 +145,7 @@ def _written(form: Form, terms: Terms) -> Form:
     records = _stamped(body, {checked_name(name): raw for name, raw in stamp.items()})
     if terms.where is not None:
         _refuse_unowned(form, terms.where, records)
-    return replace(form, body={**body, "metadatas": records}) if stamp else form
+    return msgspec.structs.replace(form, body={**body, "metadatas": records}) if stamp else form
 
 
 def _stamped(body: Mapping[str, Any], stamp: _Record) -> list[_Record]:
