@@ -110,12 +110,12 @@ class Chroma:
         Raises `Unfulfillable`, `Denied`, `Malformed`.
         """
         form = chroma_operations.narrowed(_form(reading), terms)
-        return msgspec.structs.replace(
-            reading,
-            questions=chroma_records.questions(form, terms[0]),
-            reserves=chroma_records.reservation(form, terms[0]),
-            form=chroma_records.narrowed(form, terms),
-        )
+        asked: tuple[Question, ...] = ()
+        if chroma_records.bound(terms):
+            asked = chroma_records.questions(form, terms[0])
+            form = chroma_records.narrowed(form, terms)
+        reserved = chroma_records.reservation(form, terms[0])
+        return Reading(operations=reading.operations, form=form, questions=asked, outdates=reading.outdates, reserves=reserved)
 
     def write(self, reading: Reading) -> Outgoing:
         """Return the canonical bytes of a reading."""

@@ -33,6 +33,14 @@ _NOT_PLAIN: Final = frozenset(b"[{")
 _Record = dict[str, msgspec.Raw]
 
 
+def bound(terms: tuple[Terms, ...]) -> bool:
+    """Return whether it matters whose the records are."""
+    for each in terms:  # noqa: SIM110 - every request passes here, and a generator costs as much again
+        if each.where is not None or each.stamp is not None:
+            return True
+    return False
+
+
 def reservation(form: Form, terms: Terms) -> Reservation | None:
     """Return what a request reserves: the records that it writes or deletes."""
     if form.kind not in _WRITES:
@@ -46,7 +54,7 @@ def reservation(form: Form, terms: Terms) -> Reservation | None:
 
 
 def narrowed(form: Form, terms: tuple[Terms, ...]) -> Form:
-    """Return `form` so that it reads, counts and deletes the caller's own records, and that what it writes is the caller's own.
+    """Return `form`, whose `terms` are bound, so that it reads, counts, deletes and writes none but the caller's own records.
 
     Raises `Unfulfillable` for a condition or stamp that Chroma cannot have, `Denied` for a record that would be nobody's own,
     `Malformed`.
@@ -60,7 +68,7 @@ def narrowed(form: Form, terms: tuple[Terms, ...]) -> Form:
         case "get" | "query" | "count" | "delete":
             condition = terms[0].where
             return form if condition is None else _filtered(form, where(condition))
-        case _ if form.scope == "records" and any(each.where is not None or each.stamp is not None for each in terms):
+        case _ if form.scope == "records":
             raise Unfulfillable("a row filter or a stamp cannot be fulfilled on this operation")
         case _:
             return form
@@ -68,8 +76,8 @@ def narrowed(form: Form, terms: tuple[Terms, ...]) -> Form:
 
 def questions(form: Form, terms: Terms) -> tuple[Question, ...]:
     """Return what must be asked before records are written: which of the ids are the caller's own, then which are there."""
-    condition = ownership.owned(terms)
-    if form.kind not in {"add", "update"} or condition is None:
+    condition = ownership.owned(terms) if form.kind in {"add", "update"} else None
+    if condition is None:
         return ()
     named = {"ids": (form.body or {})["ids"], "include": []}
     target = str(_beside(form, "get"))
@@ -132,8 +140,6 @@ def _searched(search: dict[str, Any], terms: Terms) -> dict[str, Any]:
 
 
 def _written(form: Form, terms: Terms) -> Form:
-    if terms.where is None and terms.stamp is None:
-        return form
     body = form.body or {}
     stamp = {name: msgspec.Raw(msgspec.json.encode(checked_value(value))) for name, value in (terms.stamp or {}).items()}
     records = _stamped(body, {checked_name(name): raw for name, raw in stamp.items()})
