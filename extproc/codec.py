@@ -61,6 +61,17 @@ def require_buffering(first: wire.ProcessingRequest) -> None:
         raise StreamError("Envoy does not buffer both bodies: this is not the configuration that `vecgate envoy` prints")
 
 
+def is_last(message: wire.ProcessingRequest) -> bool:
+    """Return whether Envoy has nothing more to say on this stream once `message` is answered."""
+    match message.WhichOneof("request"):
+        case "response_headers":
+            return bool(message.response_headers.end_of_stream)
+        case "response_body":
+            return bool(message.response_body.end_of_stream)
+        case found:
+            return bool(found == "response_trailers")
+
+
 def _head(message: wire.ProcessingRequest, http: wire.HttpHeaders, side: Side) -> Head:
     # Envoy sends values as `raw_value`; `value` is its older form and one of the two is empty.
     fields = tuple([(header.key, header.raw_value or header.value.encode()) for header in http.headers.headers])
