@@ -212,7 +212,7 @@ def _check_policy(config: Config) -> Iterator[str]:
             archive = build(files, source.path, key).archive
             for entrypoint in entrypoints:
                 require_loads(archive, key.public(), entrypoint)
-        _check_words(config, policy_words(files, source.path))
+        _check_words(config, policy_words(files, source.place))
     if policy.engine == "opa" and not policy.opa.managed:
         yield from asyncio.run(_opa_warnings(config))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -83,11 +83,11 @@ class _Token:
     line: int
 
 
-def policy_words(files: Files, place: Path) -> list[Word]:
-    """Return the words of a policy's .rego files, tests left out, and of its data files; `place` is where they were found."""
+def policy_words(files: Files, place: Callable[[str], Path]) -> list[Word]:
+    """Return the words of a policy's .rego files, tests left out, and of its data files; `place` says where one lies."""
     words: list[Word] = []
     for name, content in sorted(files.items()):
-        path = place / name
+        path = place(name)
         if path.suffix == ".rego" and not path.name.endswith("_test.rego"):
             words += _Rules(_tokens(_text(content, path)), path).words()
         elif path.name in DATA_FILES:

@@ -43,6 +43,13 @@ class Source:
             raise ConfigError(f"{self.path}: a bundle file holds all of a policy; leave policy.library out")
         return {name: content for name, content in self._verified(self.archive()).items() if name != SIGNATURES}
 
+    def place(self, name: str) -> Path:
+        """Return where the file that is called `name` among the policy's lies; inside it, for a bundle file."""
+        inside = PurePosixPath(name)
+        if self.library is not None and inside.parts[0] == LIBRARY:
+            return self.library / inside.relative_to(LIBRARY)
+        return self.path / inside
+
     def bundle(self) -> Bundle:
         """Return the policy. Raises `ConfigError`."""
         return read_bundle(self.files(), self.path)

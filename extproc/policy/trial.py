@@ -149,7 +149,7 @@ def _coverage(source: Source, folder: Path) -> tuple[float, tuple[str, ...]]:
     lines = {kind: sum(file.get(kind, 0) for file in own.values()) for kind in ("covered_lines", "not_covered_lines")}
     places = [f"{directory.name}/{name}:{part['start']['row']}" for name, parts in sorted(missed.items()) for part in parts]
     every = sum(lines.values())
-    return round(100 * lines["covered_lines"] / every, 2) if every else 100.0, tuple(dict.fromkeys(places))
+    return round(100 * lines["covered_lines"] / every, 4) if every else 100.0, tuple(dict.fromkeys(places))
 
 
 def _copied(source: Source, folder: Path) -> Iterator[tuple[str, bytes]]:
