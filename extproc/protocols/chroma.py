@@ -74,8 +74,8 @@ class Chroma:
         """
         form = _form(reading)
         if reading.questions[0].topic == chroma_records.OWN:
-            chroma_records.refuse_foreign(reading.questions, facts)
-            return msgspec.structs.replace(reading, questions=())
+            form = chroma_records.settled(form, reading.questions, facts)
+            return msgspec.structs.replace(reading, form=form, questions=())
         (question,) = reading.questions
         found = _found(form, facts[question])
         if form.kind == "create":
