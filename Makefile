@@ -11,6 +11,7 @@ TEST_ARGS ?=
 BENCH_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
+TENANCY_ARGS ?=
 FUZZ_ARGS ?=
 FUZZ_SECONDS ?= 600
 OPA_VERSION := 1.22.2
@@ -20,7 +21,7 @@ BIN := $(VENV)/bin
 OPA := .cache/bin/opa-$(OPA_VERSION)
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench chaos soak fuzz fmt venv opa lock wire schemas envoy
+.PHONY: help demo test check bench chaos soak tenancy fuzz fmt venv opa lock wire schemas envoy
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,9 +37,13 @@ check: venv opa ## lint, types, import contracts, policy tools
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(OPA) fmt --fail --list rego
+	$(OPA) fmt --fail --list rego examples
 	$(OPA) check --strict --bundle --schema rego/schemas rego
 	$(OPA) test --bundle --coverage --threshold 100 --schema rego/schemas rego
+	for example in examples/*/; do \
+	  $(OPA) check --strict --schema rego/schemas rego/library $$example; \
+	  $(OPA) test --coverage --threshold 100 --schema rego/schemas rego/library $$example; \
+	done
 
 bench: venv ## measure against the shared no-op stream, in one run; needs wrk
 	@command -v wrk >/dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
@@ -50,13 +55,16 @@ chaos: venv ## kill workers under load and prove that nothing is lost or leaked:
 soak: venv ## measure memory over 200,000 mixed requests: a quarter of an hour, results in docs/robustness.md
 	PYTHONPATH=tests $(BIN)/python -m chaos.soak $(SOAK_ARGS)
 
+tenancy: venv ## have three tenants at work at once on the same ids, against a model: TENANCY_ARGS="--steps 20000 --seed 1"
+	PYTHONPATH=tests $(BIN)/python -m tenancy.drive $(TENANCY_ARGS)
+
 fuzz: venv ## feed every reader of foreign bytes what breaks it: make fuzz FUZZ_SECONDS=60 FUZZ_ARGS="path request"
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_ARGS)
 
 fmt: venv opa ## format code and policies
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
-	$(OPA) fmt --write rego
+	$(OPA) fmt --write rego examples
 
 venv: $(VENV)/.made ## build .venv, with the program in .venv/bin/vecgate
 
@@ -85,7 +93,7 @@ lock: venv ## resolve the dependencies again
 envoy: venv ## write Envoy's example bootstrap from deploy/vecgate.yaml
 	$(BIN)/vecgate envoy -c deploy/vecgate.yaml > envoy/bootstrap.json
 
-schemas: venv ## write the policy's JSON Schemas from the types
+schemas: venv ## write the JSON Schemas of policy inputs and decision from the types
 	$(BIN)/python -m extproc.engines.schemas rego/schemas
 
 wire: venv ## compile the .proto files

@@ -35,6 +35,7 @@ app.add_typer(policy_app, name="policy")
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 PolicyDirectory = Annotated[Path, typer.Argument(help="The directory of .rego and data files.")]
+PolicyLibrary = Annotated[Path | None, typer.Option("--library", help="A directory of rules that it is read together with.")]
 Entrypoint = Annotated[str, typer.Option("--entrypoint", help="The rule that is the decision.")]
 DEFAULT = Path("vecgate.yaml")
 DEFAULT_POLICY = Path("rego")
@@ -174,11 +175,13 @@ def build(  # noqa: PLR0917 - the command line names each
     key: Annotated[Path, typer.Option("--key", help="The private key that signs, a file.")] = Path("policy.key"),
     output: Annotated[Path, typer.Option("--output", "-o", help="The bundle file.")] = Path("policy.tar.gz"),
     revision: Annotated[str | None, typer.Option("--revision", help="What you call it; its digest is added.")] = None,
+    library: PolicyLibrary = None,
     entrypoint: Entrypoint = DEFAULT_RULE,
     create_key: Annotated[bool, typer.Option("--create-key", help="Only write a new private key.")] = False,
     public_key: Annotated[bool, typer.Option("--public-key", help="Only print what verifies the bundle.")] = False,
 ) -> None:
     """Build a signed bundle file, which OPA and the embedded engine verify; OPA tries it first."""
+    from extproc.engines.source import Source
     from extproc.policy import bundling
 
     with _one_line_errors():
@@ -187,13 +190,15 @@ def build(  # noqa: PLR0917 - the command line names each
         elif public_key:
             print(bundling.public_key(key), end="")
         else:
-            named = bundling.write_bundle(directory, key, output, entrypoint=entrypoint, name=revision)
+            source = Source(path=directory, library=library)
+            named = bundling.write_bundle(source, key, output, entrypoint=entrypoint, name=revision)
             print(f"{output}: {named}")
 
 
 @policy_app.command("test")
-def try_out(
+def try_out(  # noqa: PLR0917 - the command line names each
     directory: PolicyDirectory = DEFAULT_POLICY,
+    library: PolicyLibrary = None,
     entrypoint: Entrypoint = DEFAULT_RULE,
     threshold: Annotated[float, typer.Option("--threshold", help="Least coverage, in percent.")] = 0.0,
     opa_only: Annotated[bool, typer.Option("--opa-only", help="For a policy that is for OPA alone.")] = False,
@@ -202,10 +207,11 @@ def try_out(
     """Run a policy's tests on OPA, with coverage, and put their inputs to both engines; exit 1 where something fails."""
     from dataclasses import asdict
 
+    from extproc.engines.source import Source
     from extproc.policy.trial import try_policy
 
     with _one_line_errors():
-        trial = try_policy(directory, entrypoint, embedded=not opa_only)
+        trial = try_policy(Source(path=directory, library=library), entrypoint, embedded=not opa_only)
     complaints = list(trial.complaints(threshold))
     if as_json:
         print(json.dumps({"ok": not complaints} | asdict(trial), indent=2))

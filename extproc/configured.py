@@ -28,7 +28,9 @@ def load_engine(config: Config) -> EmbeddedEngine | OpaEngine:
         return OpaEngine(opa_server(config), policy.entrypoint, POLICY_DEADLINE)
     if policy.bundle is None:
         raise ConfigError("policy.bundle is missing: name the directory of your Rego files")
-    return EmbeddedEngine.load(policy.bundle, policy.entrypoint, POLICY_DEADLINE, key=policy.verification_key)
+    return EmbeddedEngine.load(
+        policy.bundle, policy.entrypoint, POLICY_DEADLINE, library=policy.library, key=policy.verification_key
+    )
 
 
 def opa_server(config: Config) -> Server:

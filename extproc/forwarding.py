@@ -31,6 +31,11 @@ _FORWARDED: Final = frozenset(
 _ABOUT_A_BODY: Final = frozenset({"content-type", "transfer-encoding"})
 """What a request without a body must not carry."""
 
+_ABOUT_CHUNKS: Final = frozenset({"transfer-encoding"})
+"""What a request must not carry whose body got a length here."""
+
+_NONE: Final = frozenset[str]()
+
 NOWHERE: Final = b"/vecgate-undecided"
 """A path that no database has."""
 
@@ -68,7 +73,7 @@ def undecided(head: Head) -> Replace:
     Should the rest of the exchange never be asked about, whatever the cause, the database gets a request that means nothing
     to it and shows nothing of the client.
     """
-    return Replace(set_fields=((":path", NOWHERE),), remove_fields=_held_back(tuple(head.by_name), None, bodiless=False))
+    return Replace(set_fields=((":path", NOWHERE),), remove_fields=_held_back(tuple(head.by_name), None, _NONE))
 
 
 def towards_database(head: Head, outgoing: Outgoing, credential: Credential | None) -> Replace:
@@ -83,19 +88,23 @@ def towards_database(head: Head, outgoing: Outgoing, credential: Credential | No
         # The client's body is taken out. A length of zero says so to the database; without one Envoy would send chunks.
         body = b""
         set_fields.append(("content-length", b"0"))
-    elif body is not None and head.values("content-length"):
+    elif body is not None and (head.values("content-length") or outgoing.content_type is not None):
         set_fields.append(("content-length", str(len(body)).encode()))
+    untrue = _ABOUT_A_BODY if bodiless else _NONE
+    if outgoing.content_type is not None:
+        set_fields.append(("content-type", outgoing.content_type))
+        untrue = _ABOUT_CHUNKS
     if credential is not None:
         set_fields.append(credential)
     own = credential[0] if credential is not None else None
-    removed = _held_back(tuple(head.by_name), own, bodiless=bodiless)
+    removed = _held_back(tuple(head.by_name), own, untrue)
     return Replace(set_fields=tuple(set_fields), remove_fields=removed, body=body)
 
 
 @functools.lru_cache(maxsize=_MOST_HEADS)
-def _held_back(names: tuple[str, ...], credential: str | None, *, bodiless: bool) -> tuple[str, ...]:
+def _held_back(names: tuple[str, ...], credential: str | None, untrue: frozenset[str]) -> tuple[str, ...]:
     """Return those of the fields' `names` that stay here; one client's requests have the same names over and over."""
-    kept = (_FORWARDED - _ABOUT_A_BODY if bodiless else _FORWARDED) | {credential}
+    kept = (_FORWARDED - untrue) | {credential}
     return tuple(sorted(name for name in names if not name.startswith(":") and name not in kept))
 
 

@@ -20,7 +20,6 @@ from extproc.accesslog import AccessLog
 from extproc.audit import keys
 from extproc.audit.entry import Entry
 from extproc.audit.ledger import Ledger
-from extproc.audit.spans import Spans
 from extproc.audit.witness import Witness
 from extproc.config import socket_paths
 from extproc.config.types import Config, Database
@@ -36,6 +35,7 @@ from extproc.identity import Identifier, Issuer
 from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
+from extproc.reservations import Reservations
 from extproc.secret import FreshSecret
 from extproc.server import Server, Servicer
 from extproc.upstream import Generation, Upstream
@@ -67,16 +67,21 @@ async def serve(config: Config, index: int) -> None:
         with suppress(EngineError):  # one that does not answer yet is asked again, and until then everything is denied
             await policy.look()
     engine = DecisionCache(policy, clock=time.time)
-    ledger = Ledger.open(config.audit.directory, name, sealing_key, origin=config.audit.origin)
-    spans = Spans.create(
-        str(config.audit.otlp) if config.audit.otlp else None,
-        instance=name,
-        pseudonyms=keys.Pseudonyms(sealing_key) if config.audit.identifiers == "pseudonym" else None,
+    ledger = Ledger.open(
+        config.audit.directory,
+        name,
+        sealing_key,
+        origin=config.audit.origin,
+        otlp=str(config.audit.otlp) if config.audit.otlp else None,
+        pseudonyms=config.audit.identifiers == "pseudonym",
     )
     try:
         generation = Generation(config.service.socket.with_suffix(".generation"))
+        reservations = Reservations(config.service.socket.with_suffix(".reservations"), clock=time.monotonic)
         guards = {
-            database.name: _guard(config, database, engine=engine, ledger=ledger, spans=spans, generation=generation)
+            database.name: _guard(
+                config, database, engine=engine, ledger=ledger, generation=generation, reservations=reservations
+            )
             for database in config.databases
         }
         server = _server(config, index, guards, ledger)
@@ -96,7 +101,6 @@ async def serve(config: Config, index: int) -> None:
     finally:
         await engine.close()
         await ledger.close()
-        spans.close()
 
 
 def _settle_memory() -> None:
@@ -134,7 +138,13 @@ def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger
 
 
 def _guard(
-    config: Config, database: Database, *, engine: Engine, ledger: Ledger, spans: Spans, generation: Generation
+    config: Config,
+    database: Database,
+    *,
+    engine: Engine,
+    ledger: Ledger,
+    generation: Generation,
+    reservations: Reservations,
 ) -> Guard:
     adapter = adapter_for(database.engine)
     credential = _credential(database)
@@ -154,8 +164,9 @@ def _guard(
             generation=generation,
             clock=time.monotonic,
         ),
+        reservations=reservations,
         credential=credential,
-        witness=Witness(log=ledger, spans=spans, database=database.name, engine=database.engine, clock=time.time_ns),
+        witness=Witness(log=ledger, database=database.name, engine=database.engine, clock=time.time_ns),
         mask_key=_mask_key(config),
         default_level=Level[config.audit.recording.upper()],
         clock=time.time_ns,

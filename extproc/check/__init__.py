@@ -11,14 +11,16 @@ import csv
 import difflib
 import json
 import os
+import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final, get_args, get_type_hints
 
 from extproc import bootstrap
+from extproc.administration import Act
 from extproc.check.policy_words import Kind, Word, policy_words
 from extproc.config import load
 from extproc.config.types import Config, Database, EngineName, Issuer
@@ -32,6 +34,7 @@ from extproc.engines.process import Process
 from extproc.engines.signature import SigningKey
 from extproc.engines.source import Source
 from extproc.errors import ConfigError, EngineError, Error
+from extproc.operation import Operation, Principal
 from extproc.private import open_to_others, private_directory, write_private
 from extproc.protocols import credential_headers
 from extproc.secret import SecretFile, SecretSource
@@ -43,6 +46,9 @@ _VALIDATE_TIMEOUT: Final = 60.0
 _OPA_TIMEOUT: Final = 5.0
 _CONDITIONS: Final = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "in", "nin", "and", "or", "not"})
 _SCOPES: Final = frozenset({"cluster", "collection", "database", "records"})
+_CALLERS: Final = frozenset({"everyone", "role:", "group:", "kind:human", "kind:workload"})
+_ADMINISTRATION: Final = "vecgate/admin/decision"
+_ADMINISTERS: Final = re.compile(r"^package vecgate\.admin\b", re.MULTILINE)
 _ENTITIES: Final = frozenset(
     {
         "CREDIT_CARD",
@@ -195,23 +201,28 @@ def _check_writable(directory: Path) -> None:
 def _check_policy(config: Config) -> Iterator[str]:
     policy = config.policy
     if policy.bundle is not None:
-        source = Source(path=policy.bundle, key=policy.verification_key)
+        source = Source(path=policy.bundle, library=policy.library, key=policy.verification_key)
         files = source.files()
+        bundle = read_bundle(files, source.path)
+        entrypoints = (policy.entrypoint, *_administration(bundle))
         if policy.engine == "embedded":
-            _check_in_process(read_bundle(files, source.path), policy.entrypoint)
+            _check_in_process(bundle, entrypoints)
         elif policy.opa.managed:
             key = SigningKey.create()
-            require_loads(build(files, source.path, key).archive, key.public(), policy.entrypoint)
-        _check_words(config, policy_words(files, source.path))
+            archive = build(files, source.path, key).archive
+            for entrypoint in entrypoints:
+                require_loads(archive, key.public(), entrypoint)
+        _check_words(config, policy_words(files, source.place))
     if policy.engine == "opa" and not policy.opa.managed:
         yield from asyncio.run(_opa_warnings(config))
 
 
-def _check_in_process(bundle: Bundle, entrypoint: str) -> None:
+def _check_in_process(bundle: Bundle, entrypoints: Iterable[str]) -> None:
     try:
-        process = Process(bundle, entrypoint)
-        process.start()
-        process.stop()
+        for entrypoint in entrypoints:
+            process = Process(bundle, entrypoint)
+            process.start()
+            process.stop()
     except Error as error:
         raise ConfigError(f"policy: {' '.join(str(error).split())}") from error
 
@@ -224,6 +235,11 @@ def _check_words(config: Config, words: list[Word]) -> None:
     keyed = next((word for word in words if word.kind == "operator" and word.text == "hash"), None)
     if keyed and not config.masking.keys:
         raise ConfigError(f"{keyed.place}: masks with `hash`, which needs a key; name one in masking.keys")
+
+
+def _administration(policy: Bundle) -> list[str]:
+    """Return the entry point of administration, where the policy has a package for it."""
+    return [_ADMINISTRATION] if any(map(_ADMINISTERS.search, policy.modules.values())) else []
 
 
 async def _opa_warnings(config: Config) -> list[str]:
@@ -243,14 +259,23 @@ def _vocabulary(config: Config) -> dict[Kind, frozenset[str]]:
         actions = frozenset(row["action"] for row in csv.DictReader(file))
     return {
         "action": actions,
+        "act": frozenset(get_args(Act)),
         "database": frozenset(database.name for database in config.databases),
         "engine": frozenset(get_args(EngineName)),
         "scope": _SCOPES,
-        "kind": frozenset({"human", "workload"}),
+        "selector": _literals(Operation, "selector"),
+        "probe": _literals(Operation, "probe"),
+        "kind": _literals(Principal, "kind"),
         "operator": frozenset(STRENGTH) - {"partial"},
         "condition": _CONDITIONS,
         "entity": _ENTITIES,
+        "caller": _CALLERS,
     }
+
+
+def _literals(struct: type, member: str) -> frozenset[str]:
+    """Return the words that a member of the policy input may be."""
+    return frozenset(get_args(get_type_hints(struct)[member]))
 
 
 def _unknown_word(word: Word, known: list[str]) -> str:

@@ -169,6 +169,7 @@ class Policy:
 
     engine: Annotated[Literal["embedded", "opa"], "Rego in a process of the gateway's own, or an OPA server"] = "embedded"
     bundle: Annotated[Path | None, "directory of .rego and data files, or a signed bundle file"] = None
+    library: Annotated[Path | None, "directory of .rego files that are read together with the bundle's"] = None
     verification_key: Annotated[Certificate | None, "public key that verifies a bundle file, PEM"] = None
     opa: Annotated[Opa, "the OPA server (opa)"] = field(default_factory=Opa)
     entrypoint: Annotated[Entrypoint, "the rule that is the decision"] = "vecgate/authz/decision"

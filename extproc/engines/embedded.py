@@ -61,12 +61,20 @@ class EmbeddedEngine:
         self._thread: threading.Thread | None = None
 
     @classmethod
-    def load(cls, path: Path, entrypoint: str, deadline: float, key: SecretSource | None = None) -> EmbeddedEngine:
-        """Load the policy at `path`: a directory, or a bundle file that `key` verifies.
+    def load(
+        cls,
+        path: Path,
+        entrypoint: str,
+        deadline: float,
+        *,
+        library: Path | None = None,
+        key: SecretSource | None = None,
+    ) -> EmbeddedEngine:
+        """Load the policy at `path`: a directory, with the rules in `library` if there is one, or a file that `key` verifies.
 
         `entrypoint` is a path such as ``vecgate/authz/decision``. Raises `ConfigError`.
         """
-        return cls(Source(path=path, key=key), entrypoint, deadline)
+        return cls(Source(path=path, library=library, key=key), entrypoint, deadline)
 
     @property
     def revision(self) -> str:

@@ -23,15 +23,15 @@ def public_key(path: Path) -> str:
     return _key(path).public().pem
 
 
-def write_bundle(directory: Path, key: Path, output: Path, *, entrypoint: str, name: str | None = None) -> str:
-    """Write a bundle file of `directory`, signed and tried on OPA; return its revision. Raises `ConfigError`.
+def write_bundle(source: Source, key: Path, output: Path, *, entrypoint: str, name: str | None = None) -> str:
+    """Write a bundle file of the directory `source`, signed and tried on OPA; return its revision. Raises `ConfigError`.
 
     `name` is what the author calls the revision. What is at `output` is replaced as a whole, or not at all.
     """
-    if not directory.is_dir():
-        raise ConfigError(f"{directory}: is no directory; name the one with the .rego files")
+    if not source.path.is_dir():
+        raise ConfigError(f"{source.path}: is no directory; name the one with the .rego files")
     signing = _key(key)
-    built = build(Source(path=directory).files(), directory, signing, name)
+    built = build(source.files(), source.path, signing, name)
     require_loads(built.archive, signing.public(), entrypoint)
     new = output.with_name(f"{output.name}.new")
     try:

@@ -18,10 +18,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from extproc.decision import decode
-from extproc.engines.bundle import read_bundle
 from extproc.engines.opa_program import run
 from extproc.engines.process import Process
-from extproc.engines.source import Source
+from extproc.engines.source import LIBRARY, Source
 from extproc.errors import ConfigError, EngineError
 from extproc.policy.inputs import HELPER, telling, told
 
@@ -88,16 +87,20 @@ class _Run:
     """Each input once, and the first test that gave it."""
 
 
-def try_policy(directory: Path, entrypoint: str, *, embedded: bool = True) -> Trial:
-    """Run the tests in `directory` on OPA and, with `embedded`, put their inputs to both engines. Raises `ConfigError`."""
-    directory = directory.absolute()
-    bundle = read_bundle(Source(path=directory).files(), directory)
+def try_policy(source: Source, entrypoint: str, *, embedded: bool = True) -> Trial:
+    """Run the tests of the directory `source` on OPA and, with `embedded`, put their inputs to both engines.
+
+    A library is there as well, but its own tests are not run, and how much of it is covered does not count. Raises
+    `ConfigError`.
+    """
+    source = replace(source, path=source.path.absolute())
+    bundle = source.bundle()
     with tempfile.TemporaryDirectory(prefix="vecgate-policy-") as name:
-        found = _run_tests(directory, Path(name))
+        found = _run_tests(source, Path(name))
     trial = Trial(tests=tuple(found.tests))
     if found.tests and not any(each.failed for each in found.tests):  # else OPA measures nothing
         with tempfile.TemporaryDirectory(prefix="vecgate-policy-") as name:
-            coverage, uncovered = _coverage(directory, Path(name))
+            coverage, uncovered = _coverage(source, Path(name))
         trial = replace(trial, coverage=coverage, uncovered=uncovered)
     if not embedded:
         return trial
@@ -105,7 +108,7 @@ def try_policy(directory: Path, entrypoint: str, *, embedded: bool = True) -> Tr
         ours = _in_process(Process(bundle, entrypoint), found.inputs)
     except ConfigError as error:
         return replace(trial, refused=str(error))
-    theirs = _on_opa(directory, entrypoint, found.inputs)
+    theirs = _on_opa(source, entrypoint, found.inputs)
     differences = tuple(
         Difference(test=test, opa=one, embedded=other)
         for test, one, other in zip(found.inputs.values(), theirs, ours, strict=True)
@@ -114,9 +117,10 @@ def try_policy(directory: Path, entrypoint: str, *, embedded: bool = True) -> Tr
     return replace(trial, inputs=len(found.inputs), differences=differences)
 
 
-def _run_tests(directory: Path, folder: Path) -> _Run:
+def _run_tests(source: Source, folder: Path) -> _Run:
     """Run the tests on a copy in `folder` that tells the inputs."""
-    for name, content in _copied(directory, folder):
+    directory = source.path
+    for name, content in _copied(source, folder):
         if name.endswith("_test.rego"):
             tree = _json(run("parse", "--format", "json", "--json-include", "locations", name, folder=folder), directory)
             (folder / name).write_text(telling(content.decode(), tree), encoding="utf-8")
@@ -133,25 +137,29 @@ def _run_tests(directory: Path, folder: Path) -> _Run:
     return found
 
 
-def _coverage(directory: Path, folder: Path) -> tuple[float, tuple[str, ...]]:
+def _coverage(source: Source, folder: Path) -> tuple[float, tuple[str, ...]]:
     """Return the coverage of a copy in `folder` in percent, and the places that are not covered."""
-    for _ in _copied(directory, folder):
+    directory = source.path
+    for _ in _copied(source, folder):
         pass
     arguments = ("test", "--bundle", "--coverage", "--format", "json", *_schemas(directory))
     report = _json(run(*arguments, ".", folder=folder), directory)
-    missed = {name: file.get("not_covered", ()) for name, file in report["files"].items()}
+    own = {name: file for name, file in report["files"].items() if source.library is None or not name.startswith(f"{LIBRARY}/")}
+    missed = {name: file.get("not_covered", ()) for name, file in own.items()}
+    lines = {kind: sum(file.get(kind, 0) for file in own.values()) for kind in ("covered_lines", "not_covered_lines")}
     places = [f"{directory.name}/{name}:{part['start']['row']}" for name, parts in sorted(missed.items()) for part in parts]
-    return float(report["coverage"]), tuple(dict.fromkeys(places))
+    every = sum(lines.values())
+    return round(100 * lines["covered_lines"] / every, 4) if every else 100.0, tuple(dict.fromkeys(places))
 
 
-def _copied(directory: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
+def _copied(source: Source, folder: Path) -> Iterator[tuple[str, bytes]]:
     """Copy the policy's files and its tests into `folder`, and give each.
 
     The manifest is left out: its roots would leave no room for tests and helper.
     """
-    files = {name: content for name, content in Source(path=directory).files().items() if not name.startswith(".")}
-    for path in directory.rglob("*_test.rego"):
-        relative = path.relative_to(directory)
+    files = {name: content for name, content in source.files().items() if not name.startswith(".")}
+    for path in source.path.rglob("*_test.rego"):
+        relative = path.relative_to(source.path)
         if not any(part.startswith(".") for part in relative.parts):
             files[relative.as_posix()] = path.read_bytes()
     for name, content in sorted(files.items()):
@@ -194,11 +202,11 @@ def _embedded(process: Process, document: bytes) -> str:
         return error.code
 
 
-def _on_opa(directory: Path, entrypoint: str, documents: Iterable[str]) -> list[str]:
+def _on_opa(source: Source, entrypoint: str, documents: Iterable[str]) -> list[str]:
     """Return what OPA makes of each input."""
     with tempfile.TemporaryDirectory(prefix="vecgate-policy-") as name:
         folder = Path(name)
-        for path, content in Source(path=directory).files().items():
+        for path, content in source.files().items():
             (folder / "policy" / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / "policy" / path).write_bytes(content)
         query = f"data.{entrypoint.replace('/', '.')}"
@@ -208,7 +216,7 @@ def _on_opa(directory: Path, entrypoint: str, documents: Iterable[str]) -> list[
             (folder / f"{number}.json").write_text(document, encoding="utf-8")
             given = ("--bundle", "policy", "--input", f"{number}.json")
             done = run("eval", "--format", "json", "--strict-builtin-errors", *given, query, folder=folder)
-            return _evaluated(_json(done, directory))
+            return _evaluated(_json(done, source.path))
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(ask, enumerate(documents)))

@@ -4,14 +4,14 @@ Chroma names collections by UUID on most paths and does not check there that the
 collection's own. So the id is read in every spelling that Chroma reads, brought to one, and the database is asked for the
 collection's name under exactly that tenant and database: one that is elsewhere does not exist. The database is also asked
 whether a collection is there that a client wants to get or else create: if so, the client looks it up, and no more. What may
-be asked is in `chroma_forms`, what it means in `chroma_operations`, what comes back in `chroma_answer` and `chroma_errors`.
+be asked is in `chroma_forms`, what it means in `chroma_operations`, whose records it may be about in `chroma_records`, what
+comes back in `chroma_answer` and `chroma_errors`.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +20,7 @@ from extproc.decision import Terms
 from extproc.errors import NotFound, Unsupported, UpstreamError
 from extproc.events import Head, Immediate, Request, Response
 from extproc.operation import Answer
-from extproc.protocols import chroma_answer, chroma_errors, chroma_forms, chroma_operations, routes
+from extproc.protocols import chroma_answer, chroma_errors, chroma_forms, chroma_operations, chroma_records, routes
 from extproc.protocols.adapter import Denial, Facts, Outgoing, Question, Reading, json_immediate
 from extproc.protocols.chroma_forms import Form
 from extproc.protocols.routes import Target
@@ -28,6 +28,7 @@ from extproc.protocols.routes import Target
 _HEARTBEATS: Final = frozenset({b"/api/v2", b"/api/v2/heartbeat"})
 _HEALTH_CHECK: Final = b"/api/v2/healthcheck"
 _READY: Final = {"is_executor_ready": True, "is_log_client_ready": True}
+_PLAIN_JSON: Final = [b"application/json"]
 _MOST_QUESTIONS: Final = 1024
 """How many questions are kept ready; each is about one collection."""
 _OUTDATING: Final = frozenset({"create", "drop", "clear", "fork", "attach"})
@@ -61,19 +62,21 @@ class Chroma:
 
     def read(self, request: Request, database: str) -> Reading:
         """Understand a request. Raises `Malformed`, `Unrecognised` or `Unsupported`."""
-        target = routes.parse(request.target)
-        match = self._routes.match(request.method, target.segments)
+        target, match = self._routes.find(request.method, request.target)
         _check_content(request)
         form = chroma_forms.read(request.method, target, match, request.body)
         operations = chroma_operations.operations(form, database)
         return Reading(operations=operations, form=form, questions=_questions(form), outdates=_outdates(form))
 
     def resolve(self, reading: Reading, facts: Facts) -> Reading:
-        """Put the collection's name in, or settle whether it is there.
+        """Put the collection's name in, or settle whether it is there; of a write, whether the records are the caller's own.
 
-        Raises `NotFound` for an id that is unknown, also where it is a collection's of another tenant or database.
+        Raises `NotFound` for an id that is unknown, also where it is a collection's of another tenant or database; `Denied`.
         """
         form = _form(reading)
+        if reading.questions[0].topic == chroma_records.OWN:
+            form = chroma_records.settled(form, reading.questions, facts)
+            return msgspec.structs.replace(reading, form=form, questions=())
         (question,) = reading.questions
         found = _found(form, facts[question])
         if form.kind == "create":
@@ -103,14 +106,26 @@ class Chroma:
         return Reading(operations=chroma_operations.operations(look_up, asked.database), form=look_up)
 
     def narrow(self, reading: Reading, terms: tuple[Terms, ...]) -> Reading:
-        """Apply each operation's terms to the request. Raises `Unfulfillable`."""
-        form = chroma_operations.narrowed(_form(reading), reading.operations, terms)
-        return Reading(operations=reading.operations, form=form, outdates=reading.outdates)
+        """Apply each operation's terms to the request; ask whose the records are that it writes.
+
+        Raises `Unfulfillable`, `Denied`, `Malformed`.
+        """
+        form = chroma_operations.narrowed(_form(reading), terms)
+        asked: tuple[Question, ...] = ()
+        if chroma_records.bound(terms):
+            asked = chroma_records.questions(form, terms[0])
+            form = chroma_records.narrowed(form, terms)
+        reserved = chroma_records.reservation(form, terms[0])
+        return Reading(operations=reading.operations, form=form, questions=asked, outdates=reading.outdates, reserves=reserved)
 
     def write(self, reading: Reading) -> Outgoing:
         """Return the canonical bytes of a reading."""
         form = _form(reading)
-        return Outgoing(method=form.method, target=str(form.target), body=chroma_forms.write(form))
+        body = chroma_forms.write(form)
+        made = form.kind == "count" and body is not None
+        return Outgoing(
+            method=form.method, target=str(form.target), body=body, content_type=b"application/json" if made else None
+        )
 
     def read_answer(self, reading: Reading, response: Response) -> Answer | None:
         """Understand a successful response that holds records; None where it holds none. Raises `UpstreamError`."""
@@ -139,11 +154,12 @@ def _form(reading: Reading) -> Form:
 def _check_content(request: Request) -> None:
     """Refuse a body that is, or may be taken to be, anything but plain JSON in UTF-8."""
     head = request.head
-    if any(value.strip().lower() != b"identity" for value in head.values("content-encoding")):
-        raise Unsupported("the body must not be encoded")
+    for value in head.values("content-encoding"):
+        if value.strip().lower() != b"identity":
+            raise Unsupported("the body must not be encoded")
     if request.body:
         kinds = head.values("content-type")
-        if len(kinds) != 1 or _JSON.fullmatch(kinds[0].decode("latin-1")) is None:
+        if kinds != _PLAIN_JSON and (len(kinds) != 1 or _JSON.fullmatch(kinds[0].decode("latin-1")) is None):
             raise Unsupported("the content type must be application/json")
 
 
@@ -174,8 +190,7 @@ def _question(tenant: str, database: str, *asked: str) -> Question:
     return Question(topic="collection", method="GET", target=str(Target(segments=segments)), kept=asked[0] == "by-id")
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     """What the database tells of a collection."""
 
     id: str

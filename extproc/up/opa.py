@@ -44,7 +44,7 @@ class ManagedOpa:
         if config.policy.bundle is None:
             raise ConfigError("policy.bundle is missing: name the directory of your Rego files, or a bundle file")
         self.socket: Final = opa_path(config)
-        self._source = Source(path=config.policy.bundle, key=config.policy.verification_key)
+        self._source = Source(path=config.policy.bundle, library=config.policy.library, key=config.policy.verification_key)
         self._entrypoint = config.policy.entrypoint
         self._own = SigningKey.create()
         self._watch = Watch(self._source)

@@ -57,7 +57,7 @@ def process_id(loaded: EmbeddedEngine) -> int:
     """Return the id of the engine's process."""
     running = loaded._policy.process._running
     assert running is not None
-    return running[1].pid
+    return running.pid
 
 
 def process_file(loaded: EmbeddedEngine, name: str) -> bytes:
@@ -266,7 +266,7 @@ async def test_a_restart_that_fails_is_a_denial_and_the_next_one_is_tried(
             raise OSError(11, "Resource temporarily unavailable")
 
         with monkeypatch.context() as patched:
-            patched.setattr("extproc.engines.process.subprocess.Popen", full)
+            patched.setattr("extproc.companion.subprocess.Popen", full)
             with pytest.raises(EngineError) as caught:
                 await loaded.decide(asked())
         assert caught.value.code == "policy_unavailable"
@@ -424,7 +424,7 @@ async def test_a_signed_bundle_file_is_verified_each_time(
         (tmp_path / "new").rename(file)
 
     write("first", key)
-    loaded = EmbeddedEngine.load(file, "p/decision", 60.0, SecretFile(path=tmp_path / "key.pem"))
+    loaded = EmbeddedEngine.load(file, "p/decision", 60.0, key=SecretFile(path=tmp_path / "key.pem"))
     async with followed(loaded):
         before = loaded.revision
         write("stolen", SigningKey.create())

@@ -141,3 +141,40 @@ def test_the_fingerprint_differs_with_the_files(tmp_path: Path, act: Callable[[P
 def test_a_source_that_is_gone_has_a_fingerprint_of_its_own(tmp_path: Path) -> None:
     """Looking never fails."""
     assert Source(path=tmp_path / "none").fingerprint() is None
+
+
+def test_a_library_is_read_together_with_the_policy(tmp_path: Path) -> None:
+    """Its rules stand in a folder of their own, its tests are left out, and the revision is of both."""
+    own = folder(tmp_path / "own", {**POLICY, "data.yaml": b"a: 1\n"})
+    library = folder(tmp_path / "shared", {"authz/a.rego": b"package b\n", "authz/a_test.rego": b"package t\n"})
+    source = Source(path=own, library=library)
+    found, before = source.bundle(), source.fingerprint()
+    folder(library, {"authz/a.rego": b"package c # other\n"})
+
+    assert found.modules == {**{name: text.decode() for name, text in POLICY.items()}, "library/authz/a.rego": "package b\n"}
+    assert found.data == {"a": 1}
+    assert len({found.revision, Source(path=own).bundle().revision, source.bundle().revision}) == 3
+    assert before != source.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("own", "shared", "message"),
+    [
+        (POLICY, {"a.rego": b"package b\n", "data.yaml": b"a: 1\n"}, "a library is rules alone"),
+        (POLICY, {"a.rego": b"package b\n", ".manifest": b"{}"}, "a library is rules alone"),
+        ({"library/a.rego": b"package b\n"}, {"a.rego": b"package b\n"}, "has the library already"),
+        (POLICY, {"a_test.rego": b"package b\n"}, "holds no rules"),
+    ],
+)
+def test_a_library_that_is_none_is_refused(
+    tmp_path: Path, own: dict[str, bytes], shared: dict[str, bytes], message: str
+) -> None:
+    """Data of a library would decide unseen, and rules that are there twice are a mistake."""
+    with pytest.raises(ConfigError, match=message):
+        Source(path=folder(tmp_path / "own", own), library=folder(tmp_path / "shared", shared)).files()
+
+
+def test_a_library_that_is_missing_is_named(tmp_path: Path) -> None:
+    """With the key that names it: without its rules a policy would deny less."""
+    with pytest.raises(ConfigError, match=r"none: is no directory; policy\.library"):
+        Source(path=folder(tmp_path / "own", POLICY), library=tmp_path / "none").files()

@@ -27,7 +27,7 @@ def folder(opa: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_what_is_written_is_verified_with_the_public_key(folder: Path) -> None:
     """The bundle file is the directory's policy, under the revision that is told."""
-    revision = write_bundle(STARTER, folder / "policy.key", folder / "p.tar.gz", entrypoint=RULE, name="v1")
+    revision = write_bundle(Source(path=STARTER), folder / "policy.key", folder / "p.tar.gz", entrypoint=RULE, name="v1")
     source = Source(path=folder / "p.tar.gz", key=SecretFile(path=folder / "policy.pub"))
 
     assert source.bundle().revision == revision
@@ -53,17 +53,17 @@ def test_a_key_that_is_none(folder: Path, content: bytes | None) -> None:
     if content is not None:
         (folder / "policy.key").write_bytes(content)
     with pytest.raises(ConfigError, match="make a key with --create-key"):
-        write_bundle(STARTER, folder / "policy.key", folder / "p.tar.gz", entrypoint=RULE)
+        write_bundle(Source(path=STARTER), folder / "policy.key", folder / "p.tar.gz", entrypoint=RULE)
 
 
 def test_a_policy_that_opa_does_not_load_is_not_written(folder: Path) -> None:
     """What was there before stays, and nothing half-written lies beside it."""
     (folder / "bad").mkdir()
     (folder / "bad" / "p.rego").write_text("package vecgate.authz\n\ndecision := x\n")
-    write_bundle(STARTER, folder / "policy.key", folder / "p.tar.gz", entrypoint=RULE)
+    write_bundle(Source(path=STARTER), folder / "policy.key", folder / "p.tar.gz", entrypoint=RULE)
     before = (folder / "p.tar.gz").read_bytes()
     with pytest.raises(ConfigError, match=r"OPA refuses the policy: .*p\.rego:3"):
-        write_bundle(folder / "bad", folder / "policy.key", folder / "p.tar.gz", entrypoint=RULE)
+        write_bundle(Source(path=folder / "bad"), folder / "policy.key", folder / "p.tar.gz", entrypoint=RULE)
 
     assert (folder / "p.tar.gz").read_bytes() == before
     assert [path.name for path in folder.glob("p.tar.gz*")] == ["p.tar.gz"]
@@ -72,6 +72,6 @@ def test_a_policy_that_opa_does_not_load_is_not_written(folder: Path) -> None:
 def test_where_nothing_can_be_read_or_written(folder: Path) -> None:
     """A directory that is none, and a place that is none, are named."""
     with pytest.raises(ConfigError, match="none: is no directory"):
-        write_bundle(folder / "none", folder / "policy.key", folder / "p.tar.gz", entrypoint=RULE)
+        write_bundle(Source(path=folder / "none"), folder / "policy.key", folder / "p.tar.gz", entrypoint=RULE)
     with pytest.raises(ConfigError, match="cannot be written"):
-        write_bundle(STARTER, folder / "policy.key", folder / "none" / "p.tar.gz", entrypoint=RULE)
+        write_bundle(Source(path=STARTER), folder / "policy.key", folder / "none" / "p.tar.gz", entrypoint=RULE)

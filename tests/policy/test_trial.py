@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from extproc.engines.source import Source
 from extproc.errors import ConfigError
 from extproc.policy.trial import Trial, try_policy
 from support.gateway import STARTER
@@ -39,7 +40,7 @@ def tried(opa: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         (folder / ".manifest").write_text('{"roots": ["p", "k"]}')
         if tests:
             (folder / "p_test.rego").write_text(tests)
-        return try_policy(folder, "p/decision", **options)
+        return try_policy(Source(path=folder), "p/decision", **options)
 
     return try_out
 
@@ -59,7 +60,7 @@ def test_a_policy_that_holds(tried: Any) -> None:
 def test_the_starter_policy_holds(opa: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own tests pass with full coverage, and every input that they give is decided alike."""
     monkeypatch.setenv("VECGATE_OPA", opa)
-    trial = try_policy(STARTER, "vecgate/authz/decision")
+    trial = try_policy(Source(path=STARTER), "vecgate/authz/decision")
 
     assert list(trial.complaints(100)) == []
     assert trial.inputs > 50
@@ -129,4 +130,4 @@ def test_a_directory_that_is_none(opa: str, tmp_path: Path, monkeypatch: pytest.
     """It is named."""
     monkeypatch.setenv("VECGATE_OPA", opa)
     with pytest.raises(ConfigError, match="none: is no directory"):
-        try_policy(tmp_path / "none", "p/decision")
+        try_policy(Source(path=tmp_path / "none"), "p/decision")
