@@ -63,7 +63,7 @@ async def _alone(directory: Path) -> list[tuple[object, ...]]:
     rows = []
     embedded = EmbeddedEngine.load(STARTER, RULE, 60.0)
     running_process = embedded._policy.process._running
-    rows.append(("embedded", *await _asked(embedded, running_process[1].pid if running_process else 0)))
+    rows.append(("embedded", *await _asked(embedded, running_process.pid if running_process else 0)))
     rows.append(("from memory", *await _asked(DecisionCache(embedded, clock=time.time), 0)))
     await embedded.close()
     with _opa(directory) as server:
