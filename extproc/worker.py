@@ -33,6 +33,7 @@ from extproc.errors import EngineError
 from extproc.forwarding import Credential
 from extproc.identity import Identifier, Issuer
 from extproc.obligations.operators import MaskKey
+from extproc.observation import Observation
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
 from extproc.reservations import Reservations
@@ -85,14 +86,16 @@ async def serve(config: Config, index: int) -> None:
             for database in config.databases
         }
         server = _server(config, index, guards, ledger)
-        await ledger.append(_mark("start", engine.revision, **_told(ledger)))
+        await ledger.append(_mark("start", engine.revision, **_told(ledger), **_observed(guards)))
         following = asyncio.create_task(policy.follow(lambda revision: _told_of_policy(ledger, revision)))
         following.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so does the worker then
+        reminding = [asyncio.create_task(each.observation.follow()) for each in guards.values() if each.observation]
         await server.start()
         _settle_memory()
         await stop.wait()
         await server.drain(_GRACE)
-        following.cancel()
+        for task in (following, *reminding):
+            task.cancel()
         for guard in guards.values():
             await guard.upstream.close()
         await ledger.append(_mark("stop", engine.revision))
@@ -125,6 +128,12 @@ def _told(ledger: Ledger) -> dict[str, str]:
     """Return what the ledger had to put right when it was opened, for the record."""
     found = {name: getattr(ledger.recovered, name) for name in ("torn", "restored", "lost")}
     return {f"recovered_{name}": str(count) for name, count in found.items() if count}
+
+
+def _observed(guards: dict[str, Guard]) -> dict[str, str]:
+    """Return which databases are only observed, for the record."""
+    names = [name for name, guard in guards.items() if guard.observation]
+    return {"observed": ", ".join(names)} if names else {}
 
 
 def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger) -> Server:
@@ -170,6 +179,7 @@ def _guard(
         mask_key=_mask_key(config),
         default_level=Level[config.audit.recording.upper()],
         clock=time.time_ns,
+        observation=Observation(database.name) if database.enforcement == "observe" else None,
     )
 
 

@@ -171,7 +171,6 @@ def unavailable() -> list[tuple[str, dict[str, Any]]]:
     database = smallest()["databases"][0]
     return [
         ("grpc", {"databases": [database | {"grpc": {"listen": "127.0.0.1:1", "upstream": "http://127.0.0.1:2"}}]}),
-        ("enforcement", {"databases": [database | {"enforcement": "observe"}]}),
         ("engine", {"databases": [database | {"engine": "qdrant"}]}),
         ("policy", {"policy": {"engine": "opa", "opa": {"url": "http://127.0.0.1:8181"}}}),
         ("control", {"control": {"listen": "127.0.0.1:8099"}}),
