@@ -11,7 +11,6 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Literal
 
@@ -23,23 +22,17 @@ from extproc.audit.ledger import Ledger
 from extproc.audit.witness import Witness
 from extproc.config import socket_paths
 from extproc.config.types import Config, Database
-from extproc.config.types import Issuer as ConfiguredIssuer
-from extproc.configured import load_engine, verification
-from extproc.decision import Level
+from extproc.configured import credential_of, default_level, identifier, load_engine, mask_key, upstream_of
 from extproc.engines.cache import DecisionCache
 from extproc.engines.engine import Engine
 from extproc.engines.opa import OpaEngine
 from extproc.errors import EngineError
-from extproc.forwarding import Credential
-from extproc.identity import Identifier, Issuer
-from extproc.obligations.operators import MaskKey
 from extproc.observation import Observation
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
 from extproc.reservations import Reservations
-from extproc.secret import FreshSecret
 from extproc.server import Server, Servicer
-from extproc.upstream import Generation, Upstream
+from extproc.upstream import Generation
 
 _SWITCH_SECONDS: Final = 0.0001
 """How long a busy thread keeps the interpreter: at the usual 5 ms whoever writes a slow disk, or reads a large request, would
@@ -156,55 +149,17 @@ def _guard(
     reservations: Reservations,
 ) -> Guard:
     adapter = adapter_for(database.engine)
-    credential = _credential(database)
-    issuers = {each.issuer: _issuer(each) for each in config.identity.issuers}
-    metadata = config.identity.metadata
     return Guard(
         database=database.name,
         adapter=adapter,
-        identifier=Identifier(
-            issuers=issuers, namespace=metadata.namespace, key=metadata.key, headers=adapter.credential_headers
-        ),
+        identifier=identifier(config, adapter),
         engine=engine,
-        upstream=Upstream(
-            client=Upstream.client(str(database.upstream), verification(database.upstream, database.upstream_tls)),
-            sni=database.upstream_tls.sni if database.upstream_tls else None,
-            credential=credential,
-            generation=generation,
-            clock=time.monotonic,
-        ),
+        upstream=upstream_of(database, generation),
         reservations=reservations,
-        credential=credential,
+        credential=credential_of(database),
         witness=Witness(log=ledger, database=database.name, engine=database.engine, clock=time.time_ns),
-        mask_key=_mask_key(config),
-        default_level=Level[config.audit.recording.upper()],
+        mask_key=mask_key(config),
+        default_level=default_level(config),
         clock=time.time_ns,
         observation=Observation(database.name) if database.enforcement == "observe" else None,
     )
-
-
-def _issuer(found: ConfiguredIssuer) -> Issuer:
-    return Issuer(
-        issuer=found.issuer,
-        audiences=frozenset(found.audiences),
-        roles=found.roles,
-        groups=found.groups,
-        person=found.person,
-        workload=found.workload,
-        max_lifetime=int(found.max_lifetime),
-    )
-
-
-def _credential(database: Database) -> Callable[[], Credential | None]:
-    found = database.credential
-    if found is None:
-        return lambda: None
-    header = found.header.lower()
-    return FreshSecret[Credential](found.value, lambda secret: (header, secret.reveal())).get
-
-
-def _mask_key(config: Config) -> Callable[[], MaskKey | None]:
-    if not config.masking.keys:
-        return lambda: None
-    current = config.masking.keys[0]
-    return FreshSecret[MaskKey](current.value, lambda secret: MaskKey.derive(current.id, secret)).get
