@@ -28,7 +28,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON."
 Since = Annotated[str, typer.Option("--since", help="A time such as 2026-11-24T08:00Z, or how long ago, such as 24h.")]
 DEFAULT: Final = Path("vecgate.yaml")
 _SECOND_NS: Final = 1_000_000_000
-_LEAST_WIDTH: Final = 140
+_LEAST_WIDTH: Final = 160
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def show(drawn: RenderableType, document: Any | None = None) -> None:
     from rich.console import Console
 
     if document is not None:
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        print(json.dumps(document, indent=2))
         return
     console = Console()
     if console.is_terminal:

@@ -24,7 +24,7 @@ from extproc.protocols.adapter import Outgoing
 
 _SHOWN_NUMBERS: Final = 4
 _SHOWN_CHARACTERS: Final = 100
-_SECOND: Final = 19  # characters of a time down to its seconds
+_MINUTE: Final = 16  # characters of a time down to its minutes
 _SENSES: Final = {"gain": ("Gains", "bold red"), "loss": ("Losses", "bold yellow"), "other": ("Other changes", "bold")}
 """Who gains is what a reviewer must see first."""
 
@@ -34,7 +34,7 @@ _SENSES: Final = {"gain": ("Gains", "bold red"), "loss": ("Losses", "bold yellow
 
 def observed(report: Report) -> RenderableType:
     """Draw what would have been refused, and what would have been changed."""
-    head = Text(
+    head = _text(
         f"{report.requests} requests were let through because they were only observed; "
         f"{report.values} values of their answers would have been masked{_gone(report.erased, report.unreadable)}"
     )
@@ -48,8 +48,8 @@ def observed(report: Report) -> RenderableType:
 
 def replayed(replay: Replay, revision: str) -> RenderableType:
     """Draw who gains and who loses by a candidate of this revision."""
-    head = Text(
-        f"{replay.operations} operations of {replay.entries} entries, {replay.evaluated} of them evaluated by {revision}: "
+    head = _text(
+        f"{replay.operations} operations in {replay.entries} entries; {replay.evaluated} differ and were put to {revision}; "
         f"{replay.unchanged} come to the same{_gone(replay.erased, replay.unreadable)}"
     )
     parts: list[RenderableType] = [head]
@@ -66,7 +66,7 @@ def _gone(erased: int, unreadable: int) -> str:
 
 
 def _table(title: str, style: str, what: str, rows: Iterable[Row[Any]]) -> RenderableType:
-    table = Table(title=Text(title, style=style), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=_text(title, style=style), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for name in (what, "database", "collection", "action", "roles"):
         table.add_column(name, overflow="fold")
     for name in ("callers", "times"):
@@ -77,9 +77,13 @@ def _table(title: str, style: str, what: str, rows: Iterable[Row[Any]]) -> Rende
         key = row.key
         told = key.what if hasattr(key, "what") else key.change.what
         place = (key.database, key.collection or "-", key.action, key.roles)
-        counts = (str(len(row.callers)), str(row.times), row.first[:_SECOND], row.last[:_SECOND])
-        table.add_row(*map(Text, (told, *place, *counts)))
+        counts = (str(len(row.callers)), str(row.times), _time(row.first), _time(row.last))
+        table.add_row(*map(_text, (told, *place, *counts)))
     return table
+
+
+def _time(text: str) -> str:
+    return text[:_MINUTE].replace("T", " ")
 
 
 # --- one request --------------------------------------------------------------------------------------------------------
@@ -89,48 +93,48 @@ def explained(explanation: Explanation) -> RenderableType:
     """Draw an explanation, from what was asked to what leaves."""
     parts: list[RenderableType] = []
     if explanation.exchange:
-        parts.append(Text(f"exchange {explanation.exchange}, {explanation.time[:_SECOND]}"))
+        parts.append(_text(f"exchange {explanation.exchange}, {_time(explanation.time)}"))
     if explanation.operations:
         parts.append(_principal(explanation.operations[0].input.principal))
     for one in explanation.operations:
         parts += _operation(one)
     parts += _end(explanation)
-    parts += [Text(f"Note: {note}", style="bold yellow") for note in explanation.notes]
+    parts += [_text(f"Note: {note}", style="bold yellow") for note in explanation.notes]
     return Group(*parts)
 
 
 def advised(advice: Advice) -> RenderableType:
     """Draw what a caller may know of a refusal."""
     rows = [("exchange", advice.exchange), ("reason", advice.reason), ("it means", advice.title), ("to do", advice.remedy)]
-    return _grid((Text(name, style="dim"), Text(value)) for name, value in rows if value)
+    return _grid((_text(name, style="dim"), _text(value)) for name, value in rows if value)
 
 
 def _principal(who: Principal) -> RenderableType:
     roles, groups = (", ".join(names) or "none" for names in (who.roles, who.groups))
-    return _grid([(Text("principal", style="dim"), Text(f"{who.id} ({who.kind}), roles: {roles}, groups: {groups}"))])
+    return _grid([(_text("principal", style="dim"), _text(f"{who.id} ({who.kind}), roles: {roles}, groups: {groups}"))])
 
 
 def _operation(one: Explained) -> Iterator[RenderableType]:
-    yield _grid([(Text("operation", style="dim"), Text(_asked(one.input.operation)))])
+    yield _grid([(_text("operation", style="dim"), _text(_asked(one.input.operation)))])
     decision = one.decision
     match decision:
         case EngineError(code=code):
-            yield Text(f"no decision: {code}", style="bold red")
+            yield _text(f"no decision: {code}", style="bold red")
         case Decision(allow=False, reasons=reasons):
-            yield Text("denied by the policy", style="bold red")
+            yield _text("denied by the policy", style="bold red")
             for reason in reasons:
                 yield _made([(reason, maker) for maker in one.traced.makers(reason)], explained=True)
         case Decision(obligations=obligations):
-            yield Text("allowed by the policy" + (", with obligations" if obligations else ""), style="bold green")
+            yield _text("allowed by the policy" + (", with obligations" if obligations else ""), style="bold green")
             made = [(of_obligation(each), maker) for each in obligations for maker in one.traced.makers(each)]
             yield _made(made, explained=False)
-            yield Text("rules that held", style="bold")
+            yield _text("rules that held", style="bold")
             yield _made([(_value(each), each) for each in one.traced.given if each.title and _plain(each)], explained=False)
             if one.effect.refusal:
-                yield Text(f"cannot be fulfilled: {one.effect.refusal}", style="bold red")
+                yield _text(f"cannot be fulfilled: {one.effect.refusal}", style="bold red")
             else:
-                yield Text("what the gateway makes of it", style="bold")
-                yield _grid((Text(""), Text(line)) for line in of_terms(one.effect.terms))
+                yield _text("what the gateway makes of it", style="bold")
+                yield _grid((_text(""), _text(line)) for line in of_terms(one.effect.terms))
 
 
 def _asked(operation: Operation) -> str:
@@ -150,10 +154,10 @@ def _made(made: Iterable[tuple[str, Given]], *, explained: bool) -> RenderableTy
     for what, maker in made:
         names = ", ".join(f"{name} {value}" for name, value in maker.names.items())
         title = f"{maker.title} ({names})" if names and maker.title else maker.title or names
-        table.add_row(Text("  " + what), Text(maker.place, style="cyan"), Text(title))
+        table.add_row(_text("  " + what), _text(maker.place, style="cyan"), _text(title))
         for line in (maker.description, maker.remedy) if explained else ():
             if line:
-                table.add_row(Text(""), Text(""), Text(line, style="dim"))
+                table.add_row(_text(""), _text(""), _text(line, style="dim"))
     return table
 
 
@@ -168,18 +172,20 @@ def _value(given: Given) -> str:
 
 def _end(explanation: Explanation) -> Iterator[RenderableType]:
     if explanation.outgoing is not None:
-        yield Text("forwarded", style="bold green")
+        yield _text("forwarded", style="bold green")
         yield _outgoing(explanation.outgoing)
     elif explanation.reason:
-        yield Text(f"refused: {explanation.reason}", style="bold red")
+        yield _text(f"refused: {explanation.reason}", style="bold red")
     if explanation.answer:
-        yield _grid([(Text("the client gets", style="dim"), Text(f"HTTP {explanation.status} {explanation.answer.decode()}"))])
+        yield _grid(
+            [(_text("the client gets", style="dim"), _text(f"HTTP {explanation.status} {explanation.answer.decode()}"))]
+        )
 
 
 def _outgoing(outgoing: Outgoing) -> RenderableType:
-    lines = [Text(f"  {outgoing.method} {outgoing.target}")]
+    lines = [_text(f"  {outgoing.method} {outgoing.target}")]
     if outgoing.body:
-        lines.append(Text(f"  {json.dumps(_short(json.loads(outgoing.body)), ensure_ascii=False)}"))
+        lines.append(_text(f"  {json.dumps(_short(json.loads(outgoing.body)), ensure_ascii=False)}"))
     return Group(*lines)
 
 
@@ -203,3 +209,8 @@ def _grid(rows: Iterable[tuple[Text, Text]]) -> RenderableType:
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Return a text whose characters a terminal shows and does not obey: names and roles are others' choice."""
+    return Text("".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text), style=style)

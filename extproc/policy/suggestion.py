@@ -144,7 +144,8 @@ def _selectors(acts: set[Act]) -> dict[str, tuple[str, ...]]:
 
 def _name(role: str, permission: Mapping[str, Any], taken: Mapping[str, Any]) -> str:
     """Return a name for a permission that says whose it is and where it holds."""
-    words = [role, *permission.get("collections", ())[:1]]
+    where = next(permission[place] for place in ("collections", "namespaces", "databases") if place in permission)
+    words = (role, where[0])
     name = "_".join(filter(None, (_PLAIN.sub("_", word).strip("_").lower() for word in words))) or "grants"
     found, number = name, 1
     while found in taken:
