@@ -93,7 +93,7 @@ def observed(config: ConfigFile = DEFAULT, since: Since = "", as_json: AsJson = 
     from extproc.config import load
     from extproc.policy import documents, drawing
     from extproc.policy import observed as observing
-    from extproc.policy.recollection import judge_of, recalled
+    from extproc.policy.records import judge_of, recalled
 
     begin = moment(since)
     with one_line_errors():
@@ -110,7 +110,10 @@ def replay(  # noqa: PLR0917 - the command line names each
     library: PolicyLibrary = None,
     since: Since = "",
     engine: Annotated[EngineKind, typer.Option("--engine", help="What evaluates the candidate.")] = "embedded",
-    suggest: Annotated[bool, typer.Option("--suggest", help="Draft grants from what was let through, as YAML.")] = False,
+    suggest: Annotated[
+        bool,
+        typer.Option("--suggest", help="Draft grants, as YAML, for what was let through; of that, what a candidate refuses."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put what is on record to a candidate policy: who gains, who loses, which fields become clear."""
@@ -121,6 +124,8 @@ def replay(  # noqa: PLR0917 - the command line names each
 
     if directory is None and not suggest:
         raise typer.BadParameter("name the candidate's directory", param_hint="DIRECTORY")
+    if suggest and as_json:
+        raise typer.BadParameter("a draft is YAML", param_hint="--json")
     begin = moment(since)
     with one_line_errors():
         read = load(config)
@@ -137,7 +142,7 @@ async def _replayed(config: Config, source: Source | None, engine: EngineKind, b
     """Return what came of a candidate, and its revision; without one, what was seen."""
     from extproc.policy import replay as replaying
     from extproc.policy.candidate import candidate
-    from extproc.policy.recollection import judge_of, recalled
+    from extproc.policy.records import judge_of, recalled
 
     judge = judge_of(config)
     with recalled(config, begin, replaying.wanted) as entries:

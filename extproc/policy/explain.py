@@ -88,7 +88,7 @@ def explain(  # noqa: PLR0917 - the command line names each
 
 
 def _exchange(config: Config, explainer: Explainer, exchange: str) -> Explanation:
-    from extproc.policy.recollection import recalled
+    from extproc.policy.records import recalled
 
     with recalled(config, 0, lambda leaf: leaf.exchange == exchange) as entries:
         return explainer.exchange([each for each in entries if each.leaf])
@@ -102,10 +102,9 @@ def _show(found: Explanation, *, for_caller: bool, as_json: bool) -> None:
 
     if for_caller:
         told = advice(found)
-        show(
-            drawing.advised(told) if told else "The request is not refused.",
-            (asdict(told) if told else {"reason": None}) if as_json else None,
-        )
+        untold = "Whether it is refused only the database knows." if found.undecided else "The request is not refused."
+        document = asdict(told) if told else {"reason": None, "undecided": found.undecided}
+        show(drawing.advised(told) if told else untold, document if as_json else None)
     else:
         show(drawing.explained(found), documents.explained(found) if as_json else None)
 

@@ -184,7 +184,7 @@ def _leave_open(found: Explanation, question: str) -> None:
     """Say that it depends on the database. Raises `ConfigError` where nothing was decided before it would be asked."""
     if not found.operations:
         raise ConfigError(f"only the database knows what is asked ({question}): name the --collection, or --ask it")
-    found.reason, found.status, found.answer = "", None, b""
+    found.reason, found.status, found.answer, found.undecided = "", None, b"", True
     found.notes.append("whose records these are only the database knows: --ask it")
 
 

@@ -51,7 +51,8 @@ def _told(decision: Decision | EngineError) -> str:
 class Explanation:
     """What becomes of a request: refused for a `reason`, or not; what the client is told, or what leaves (`outgoing`).
 
-    `exchange` and `time` are those of a recorded one. `notes` are what should not be overlooked.
+    `exchange` and `time` are those of a recorded one. `undecided` where only the database knows whether it is refused. `notes`
+    are what should not be overlooked.
     """
 
     revision: str
@@ -62,6 +63,7 @@ class Explanation:
     outgoing: Outgoing | None = None
     exchange: str = ""
     time: str = ""
+    undecided: bool = False
     notes: list[str] = field(default_factory=list)
 
 

@@ -43,7 +43,8 @@ class Replay:
     """What came of it.
 
     Of all `operations`, `evaluated` differed in their input or their recorded decision; `unchanged` come to the same. Of
-    `erased` and `unreadable` entries nothing can be said. `seen` is what was let through.
+    `erased` and `unreadable` entries nothing can be said. `seen` is what was let through, and, where there is a candidate, what
+    of that it would refuse.
     """
 
     entries: int = 0
@@ -64,7 +65,7 @@ def wanted(leaf: Leaf) -> bool:
 async def replay(recalled: Iterable[Recalled], engine: Engine | None, judge: Judge) -> Replay:
     """Put entries that are `wanted` to `engine`; without one, only see what was let through."""
     found = Replay()
-    known: dict[bytes, tuple[Row[Moved], ...]] = {}
+    known: dict[bytes, _Compared] = {}
     for each in recalled:
         found.entries += 1
         found.erased += each.missing == "entry_erased"
@@ -78,28 +79,39 @@ async def replay(recalled: Iterable[Recalled], engine: Engine | None, judge: Jud
             continue
         for one in operations:
             found.operations += 1
-            if each.leaf.kind == "intent":
-                found.seen.add(one.input)
+            through = each.leaf.kind == "intent"
             if engine is None:
+                if through:
+                    found.seen.add(one.input)
                 continue
             key = _key(one)
-            rows = known.get(key)
-            if rows is None:
+            compared = known.get(key)
+            if compared is None:
                 found.evaluated += 1
-                rows = known[key] = await _rows(one, engine, judge, found.moved)
-            found.unchanged += not rows
-            for row in rows:
+                compared = known[key] = await _compare(one, engine, judge, found.moved)
+            if through and compared.refused:
+                found.seen.add(one.input)
+            found.unchanged += not compared.rows
+            for row in compared.rows:
                 row.add(one.input.principal.id, each.leaf.time)
     return found
 
 
-async def _rows(one: Asked, engine: Engine, judge: Judge, moved: Tally[Moved]) -> tuple[Row[Moved], ...]:
-    """Return the rows in which an operation counts: one for each change, none where nothing changes."""
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """The rows in which an operation counts, one for each change, and whether the candidate refuses it."""
+
+    rows: tuple[Row[Moved], ...]
+    refused: bool
+
+
+async def _compare(one: Asked, engine: Engine, judge: Judge, moved: Tally[Moved]) -> _Compared:
     operation = one.input.operation
     before: Effect = judge(operation, one.decision)
     after = judge(operation, await _decided(engine, one.input))
     place = {"database": operation.database, "collection": operation.collection or "", "action": operation.action}
-    return tuple([moved.row(Moved(change=change, roles=one.roles, **place)) for change in changes(operation, before, after)])
+    rows = [moved.row(Moved(change=change, roles=one.roles, **place)) for change in changes(operation, before, after)]
+    return _Compared(tuple(rows), refused=bool(after.refusal))
 
 
 async def _decided(engine: Engine, question: Input) -> Decision | EngineError:
