@@ -68,9 +68,15 @@ def trace(source: Source, entrypoint: str, document: bytes) -> Traced:
     try:
         answer = json.loads(done.stdout)
     except ValueError:
-        said = " ".join((done.stderr or done.stdout).split())
-        raise ConfigError(f"{source.path}: OPA cannot evaluate the policy: {said}") from None
+        answer = {"errors": [{"message": done.stderr or done.stdout}]}
+    if said := [each.get("message", "") for each in answer.get("errors", ()) if not _is_evaluations(each)]:
+        raise ConfigError(f"{source.path}: OPA cannot evaluate the policy: {' '.join(said[0].split())}")
     return Traced(decision=_decision(answer), given=tuple(_given(answer.get("explanation") or (), source)))
+
+
+def _is_evaluations(error: Any) -> bool:
+    """Whether it went wrong with this input alone; else the policy does not even load."""
+    return str(error.get("code")).startswith("eval_")
 
 
 def _decision(answer: Any) -> Decision | EngineError:
