@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from extproc.decision import Decision, Input
 from extproc.errors import EngineError
 from extproc.policy.effect import Effect
@@ -32,9 +34,12 @@ class Explained:
         if isinstance(one, EngineError) or isinstance(other, EngineError):
             same = isinstance(one, EngineError) and isinstance(other, EngineError) and one.code == other.code
             return "" if same else _told(other)
-        return (
-            "" if (one.allow, one.reasons, one.obligations) == (other.allow, other.reasons, other.obligations) else _told(other)
-        )
+        return "" if _compared(one) == _compared(other) else _told(other)
+
+
+def _compared(decision: Decision) -> tuple[object, ...]:
+    """Return what makes two decisions the same; the order of obligations says nothing."""
+    return decision.allow, decision.reasons, sorted(map(msgspec.json.encode, decision.obligations))
 
 
 def _told(decision: Decision | EngineError) -> str:

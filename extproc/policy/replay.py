@@ -25,7 +25,7 @@ from extproc.policy.suggestion import Seen
 from extproc.policy.tally import Row, Tally
 
 _KEY_BYTES: Final = 16
-_ENCODE: Final = msgspec.json.Encoder().encode
+_ENCODE: Final = msgspec.json.Encoder(order="sorted").encode  # claims come in any order
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +125,9 @@ def _key(one: Asked) -> bytes:
     """Return what tells an input and its recorded decision from others, time and exchange left out."""
     context = one.input.context
     circumstances = (context.source, context.user_agent, context.approval)
-    decided = one.decision.code if isinstance(one.decision, EngineError) else one.decision.encoded
+    if isinstance(one.decision, EngineError):
+        decided: object = one.decision.code
+    else:  # the order of obligations says nothing
+        decided = (one.decision.allow, one.decision.reasons, sorted(map(_ENCODE, one.decision.obligations)))
     content = _ENCODE((one.input.principal, one.input.operation, circumstances, decided))
     return blake2b(content, digest_size=_KEY_BYTES).digest()

@@ -90,6 +90,7 @@ async def test_inputs_that_differ_by_time_and_exchange_alone_are_put_once() -> N
     entries = [
         recalled(asked(exchange="a", time_ns=1), decision=OPEN),
         recalled(asked(exchange="b", time_ns=2), decision=OPEN),
+        recalled(asked(claims={"exp": 2_000_000_000, "sub": "ana"}), decision=OPEN),  # the same in another order
         recalled(asked(source="192.0.2.8"), decision=OPEN),
         recalled(asked(action="count"), decision=OPEN),
         recalled(asked(), decision=DENIED),
@@ -97,7 +98,7 @@ async def test_inputs_that_differ_by_time_and_exchange_alone_are_put_once() -> N
 
     found = await replay(entries, engine, judge)
 
-    assert (found.operations, found.evaluated, len(engine.seen)) == (5, 4, 4)
+    assert (found.operations, found.evaluated, len(engine.seen)) == (6, 4, 4)
 
 
 async def test_of_what_is_erased_or_unreadable_nothing_is_said() -> None:
