@@ -35,7 +35,7 @@ _SENSES: Final = {"gain": ("Gains", "bold red"), "loss": ("Losses", "bold yellow
 def observed(report: Report) -> RenderableType:
     """Draw what would have been refused, and what would have been changed."""
     head = _text(
-        f"{report.requests} requests were let through because they were only observed; "
+        f"{report.requests} requests went through while the policy was only observed; "
         f"{report.values} values of their answers would have been masked{_gone(report.erased, report.unreadable)}"
     )
     parts: list[RenderableType] = [head]
