@@ -195,7 +195,11 @@ def test_nobody_beside_those_who_acted_is_given_anything(stage: Stage, folder: P
         ("vecgate policy replay rego -c vecgate.yaml --engine java", 2, "java"),
         ("vecgate policy replay rego -c vecgate.yaml --suggest --json", 2, "a draft is YAML"),
         ("vecgate policy replay broken -c vecgate.yaml", 1, "p.rego:3: this is unclosed"),
-        ("VECGATE_OPA=/absent vecgate explain -c vecgate.yaml --subject a --path /api/v2/auth/identity", 1, "no OPA: put `opa`"),
+        (
+            "VECGATE_OPA=/absent vecgate explain -c vecgate.yaml --subject a --path /api/v2/auth/identity",
+            1,
+            "no OPA: put `opa`",
+        ),
     ],
 )
 def test_a_mistake_is_one_clear_line(  # noqa: PLR0917 - one column of the table each
