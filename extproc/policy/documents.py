@@ -49,6 +49,7 @@ def explained(explanation: Explanation) -> Json:
         "time": explanation.time or None,
         "revision": explanation.revision,
         "refused": explanation.reason or None,
+        "observed": explanation.observed,
         "undecided": explanation.undecided,
         "status": explanation.status,
         "answer": _body(answer) if answer else None,

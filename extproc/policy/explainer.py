@@ -42,6 +42,7 @@ MOST_OPERATIONS: Final = 10
 """Operations of one request that are explained; a batch may have a thousand, most of them alike."""
 
 _EXCHANGE: Final = "explained"
+_DENIED: Final = 403
 _SECOND_NS: Final = 1_000_000_000
 
 
@@ -75,8 +76,9 @@ class Explainer:
         ]
         if supposed is not None and supposed.unanswered:
             _leave_open(found, supposed.unanswered[0])
-        if guarded.enforcement == "observe":
-            found.notes.append(f"database {database} is only observed: this would be told, and not done")
+        if guarded.enforcement == "observe" and found.operations:
+            found.observed = found.status in {None, _DENIED}
+            found.notes.append(f"database {database} is only observed: what is decided would be told, and not done")
         return found
 
     async def input(self, document: bytes) -> Explanation:
@@ -110,7 +112,8 @@ class Explainer:
             exchange=last.exchange,
             time=first.time,
         )
-        if last.detail.get(ENFORCEMENT) and last.end != "denied":
+        if last.detail.get(ENFORCEMENT) and last.end not in {"denied", "failed"}:
+            found.observed = True
             found.notes.append("its database was only observed: what was decided was told and not done")
         found.notes += [f"the policy as it is now decides otherwise: {each}" for each in differences(found.operations)]
         return found

@@ -56,8 +56,8 @@ def _told(decision: Decision | EngineError) -> str:
 class Explanation:
     """What becomes of a request: refused for a `reason`, or not; what the client is told, or what leaves (`outgoing`).
 
-    `exchange` and `time` are those of a recorded one. `undecided` where only the database knows whether it is refused. `notes`
-    are what should not be overlooked.
+    `exchange` and `time` are those of a recorded one. `observed` where the refusal is told and not done, `undecided` where only
+    the database knows whether there is one. `notes` are what should not be overlooked.
     """
 
     revision: str
@@ -68,6 +68,7 @@ class Explanation:
     outgoing: Outgoing | None = None
     exchange: str = ""
     time: str = ""
+    observed: bool = False
     undecided: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -112,12 +113,12 @@ _OTHERWISE: Final = ("The request was refused", "Ask whoever administers the pol
 
 
 def advice(explanation: Explanation) -> Advice | None:
-    """Return what the caller may know of a refusal; None where there was none.
+    """Return what the caller may know of a refusal; None where there was none, or none that they were told.
 
     Only the reason that the caller was told already: others may tell of what the caller does not know.
     """
     reason = explanation.reason
-    if not reason:
+    if not reason or explanation.observed:
         return None
     made = [maker for each in explanation.operations for maker in each.traced.makers(reason)]
     title, remedy = _OWN.get(reason) or _BY_STATUS.get(explanation.status or 0) or _OTHERWISE

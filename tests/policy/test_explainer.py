@@ -22,7 +22,7 @@ from extproc.operation import Operation
 from extproc.policy import documents, drawing
 from extproc.policy.asking import Caller, Supposed, Wire
 from extproc.policy.explainer import MOST_OPERATIONS, Explainer
-from extproc.policy.explanation import Explanation
+from extproc.policy.explanation import Explanation, advice
 from support.asking import asked
 from support.envoy import write_config
 from support.gateway import RAW_KEY, STARTER
@@ -31,6 +31,7 @@ from support.obliged import AS_TOLD, tenant
 from support.ports import free_port
 from support.recall import recalled
 
+OBSERVED = {"enforcement": "observe"}
 NOW_NS = 1_800_000_000_000_000_000
 PLACE = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 RECORDS = f"{PLACE}/6ad26b4f-9ff9-49a4-b3f7-32f50a4e4d3c"
@@ -142,12 +143,30 @@ async def test_a_database_that_cannot_be_asked_is_the_gateways_own_refusal(tmp_p
     assert (found.status, found.operations) == (502, ())
 
 
-async def test_an_observed_database_is_explained_as_what_would_be_done_if_it_were_enforced(tmp_path: Path) -> None:
-    """And that it is only observed is said."""
-    found = await explained(explainer(tmp_path, enforcement="observe"), READER, f"{RECORDS}/delete", {"ids": ["a"]})
+@pytest.mark.parametrize(
+    ("path", "body", "reason", "waived"),
+    [
+        (f"{RECORDS}/delete", {"ids": ["a"]}, "action_not_granted", True),
+        ("/api/v2/nothing-of-the-kind", {}, "operation_unknown", False),
+    ],
+)
+async def test_on_an_observed_database_a_denial_is_told_and_not_done(
+    tmp_path: Path, path: str, body: Any, reason: str, waived: bool
+) -> None:
+    """What cannot be read is refused all the same; and a caller is not advised of a refusal that they do not meet."""
+    found = await explained(explainer(tmp_path, enforcement="observe"), READER, path, body)
 
-    assert found.reason == "action_not_granted"
-    assert found.notes == ["database kb is only observed: this would be told, and not done"]
+    assert (found.reason, found.observed, advice(found) is None) == (reason, waived, waived)
+    assert found.notes == ["database kb is only observed: what is decided would be told, and not done"] * waived
+
+
+def test_a_recorded_exchange_that_was_let_through_is_no_refusal_to_its_caller(tmp_path: Path) -> None:
+    """They were never told the reason."""
+    entry = recalled(asked(action="count"), decision=DENIED, kind="outcome", end="delivered", status=200, detail=OBSERVED)
+    found = explainer(tmp_path).exchange([entry])
+
+    assert (found.reason, found.observed, advice(found)) == ("action_not_granted", True, None)
+    assert found.notes[0] == "its database was only observed: what was decided was told and not done"
 
 
 async def test_a_policy_input_is_explained(tmp_path: Path) -> None:
