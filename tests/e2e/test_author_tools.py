@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -30,6 +31,7 @@ pytestmark = [pytest.mark.envoy, pytest.mark.timeout(300)]
 GUIDE = ROOT / "docs" / "policy.md"
 EXCHANGE = "897039492e9176664e155325e24c54b9"
 TABLE = "vecgate policy observed -c vecgate.yaml"
+TERMINAL = {"TERM": "xterm", "COLUMNS": "120"}
 VARYING = {
     r"\d{4}-\d\d-\d\d \d\d:\d\d": "TIME",
     r"sha256:[0-9a-f]{16}": "REVISION",
@@ -213,6 +215,21 @@ def test_a_mistake_is_one_clear_line(  # noqa: PLR0917 - one column of the table
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.count("\n") == 1
     assert said in done.stderr
+
+
+def test_a_bar_is_drawn_where_somebody_looks(stage: Stage, folder: Path) -> None:
+    """On a terminal's standard error, so that what is printed stays JSON; elsewhere there is none (`printed` holds that)."""
+    terminal, theirs = pty.openpty()
+    command = [sys.executable, "-m", "extproc", "policy", "observed", "-c", str(stage.config), "--json"]
+    done = subprocess.run(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=theirs, check=True, env={**os.environ, **TERMINAL}
+    )
+    os.close(theirs)
+    with os.fdopen(terminal, "rb", buffering=0) as file:
+        drawn = file.read(1 << 16)
+
+    assert json.loads(done.stdout)["requests"] == 0
+    assert b"Reading what is on record" in drawn
 
 
 # --- observed -------------------------------------------------------------------------------------------------------------
