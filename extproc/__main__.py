@@ -16,7 +16,7 @@ import uvloop
 from extproc import __version__
 from extproc import config as configuration
 from extproc.commandline import DEFAULT, ConfigFile, one_line_errors
-from extproc.policy.commands import app as policy_app
+from extproc.policy import commands as policy_commands
 from extproc.policy.explain import explain
 
 # ruff: noqa: PLC0415 - see `commandline`
@@ -28,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 config_app = typer.Typer(help="The configuration file itself.")
+policy_app = policy_commands.app
 app.add_typer(config_app, name="config")
 app.add_typer(policy_app, name="policy")
 app.command()(explain)
