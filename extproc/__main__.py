@@ -7,8 +7,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -17,10 +15,11 @@ import uvloop
 
 from extproc import __version__
 from extproc import config as configuration
-from extproc.errors import Error
+from extproc.commandline import DEFAULT, ConfigFile, one_line_errors
+from extproc.policy import commands as policy_commands
+from extproc.policy.explain import explain
 
-# What only one command needs is imported by that command: a worker need not load what renders Envoy's configuration.
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - see `commandline`
 
 app = typer.Typer(
     name="vecgate",
@@ -29,27 +28,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 config_app = typer.Typer(help="The configuration file itself.")
+policy_app = policy_commands.app
 app.add_typer(config_app, name="config")
-policy_app = typer.Typer(help="Policies, before they decide anything.")
 app.add_typer(policy_app, name="policy")
-
-ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
-PolicyDirectory = Annotated[Path, typer.Argument(help="The directory of .rego and data files.")]
-PolicyLibrary = Annotated[Path | None, typer.Option("--library", help="A directory of rules that it is read together with.")]
-Entrypoint = Annotated[str, typer.Option("--entrypoint", help="The rule that is the decision.")]
-DEFAULT = Path("vecgate.yaml")
-DEFAULT_POLICY = Path("rego")
-DEFAULT_RULE = "vecgate/authz/decision"
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """Turn an `Error` into one line on standard error and exit status 1."""
-    try:
-        yield
-    except Error as error:
-        print(f"vecgate: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+app.command()(explain)
 
 
 def _version(wanted: bool) -> None:
@@ -73,7 +55,7 @@ def demo(
     """Show the main job on embedded parts and lifelike data."""
     from extproc.demo import run
 
-    with _one_line_errors():
+    with one_line_errors():
         raise typer.Exit(run(once=once, policy=policy))
 
 
@@ -82,7 +64,7 @@ def up(config: ConfigFile = DEFAULT) -> None:
     """Run Envoy and the workers in the foreground; print "ready" when all listeners answer."""
     from extproc.up import run
 
-    with _one_line_errors():
+    with one_line_errors():
         raise typer.Exit(run(config))
 
 
@@ -94,7 +76,7 @@ def serve(config: ConfigFile = DEFAULT, index: Annotated[int, typer.Option("--wo
     os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
     from extproc import worker
 
-    with _one_line_errors():
+    with one_line_errors():
         read = configuration.load(config)
         if not 0 <= index < read.workers:
             raise typer.BadParameter(f"there are {read.workers} workers", param_hint="--worker")
@@ -107,7 +89,7 @@ def envoy(config: ConfigFile = DEFAULT) -> None:
     """Print the Envoy bootstrap."""
     from extproc import bootstrap, protocols
 
-    with _one_line_errors():
+    with one_line_errors():
         read = configuration.load(config)
         print(bootstrap.text(read, protocols.credential_headers()), end="")
 
@@ -117,7 +99,7 @@ def check(config: ConfigFile = DEFAULT) -> None:
     """Validate the configuration, the policy and what they name; exit 1 when something does not hold."""
     from extproc.check import check as complaints
 
-    with _one_line_errors():
+    with one_line_errors():
         for warning in complaints(config):
             print(f"warning: {warning}", file=sys.stderr)
     print(f"{config}: ok")
@@ -140,7 +122,7 @@ def token(  # noqa: PLR0917 - the command line names each
     from extproc import token as minting
     from extproc.decision import duration
 
-    with _one_line_errors():
+    with one_line_errors():
         if create_key:
             minting.create_key(key)
         elif jwks:
@@ -167,64 +149,6 @@ def schema() -> None:
     from extproc.config.schema import schema as described
 
     print(json.dumps(described(), indent=2))
-
-
-@policy_app.command()
-def build(  # noqa: PLR0917 - the command line names each
-    directory: PolicyDirectory = DEFAULT_POLICY,
-    key: Annotated[Path, typer.Option("--key", help="The private key that signs, a file.")] = Path("policy.key"),
-    output: Annotated[Path, typer.Option("--output", "-o", help="The bundle file.")] = Path("policy.tar.gz"),
-    revision: Annotated[str | None, typer.Option("--revision", help="What you call it; its digest is added.")] = None,
-    library: PolicyLibrary = None,
-    entrypoint: Entrypoint = DEFAULT_RULE,
-    create_key: Annotated[bool, typer.Option("--create-key", help="Only write a new private key.")] = False,
-    public_key: Annotated[bool, typer.Option("--public-key", help="Only print what verifies the bundle.")] = False,
-) -> None:
-    """Build a signed bundle file, which OPA and the embedded engine verify; OPA tries it first."""
-    from extproc.engines.source import Source
-    from extproc.policy import bundling
-
-    with _one_line_errors():
-        if create_key:
-            bundling.create_key(key)
-        elif public_key:
-            print(bundling.public_key(key), end="")
-        else:
-            source = Source(path=directory, library=library)
-            named = bundling.write_bundle(source, key, output, entrypoint=entrypoint, name=revision)
-            print(f"{output}: {named}")
-
-
-@policy_app.command("test")
-def try_out(  # noqa: PLR0917 - the command line names each
-    directory: PolicyDirectory = DEFAULT_POLICY,
-    library: PolicyLibrary = None,
-    entrypoint: Entrypoint = DEFAULT_RULE,
-    threshold: Annotated[float, typer.Option("--threshold", help="Least coverage, in percent.")] = 0.0,
-    opa_only: Annotated[bool, typer.Option("--opa-only", help="For a policy that is for OPA alone.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-) -> None:
-    """Run a policy's tests on OPA, with coverage, and put their inputs to both engines; exit 1 where something fails."""
-    from dataclasses import asdict
-
-    from extproc.engines.source import Source
-    from extproc.policy.trial import try_policy
-
-    with _one_line_errors():
-        trial = try_policy(Source(path=directory, library=library), entrypoint, embedded=not opa_only)
-    complaints = list(trial.complaints(threshold))
-    if as_json:
-        print(json.dumps({"ok": not complaints} | asdict(trial), indent=2))
-    else:
-        passed = sum(each.outcome == "pass" for each in trial.tests)
-        covered = "" if trial.coverage is None else f", coverage {trial.coverage:g} %"
-        print(f"OPA: {passed} of {len(trial.tests)} tests pass{covered}")
-        if not opa_only and not trial.refused:
-            print(f"both engines: {trial.inputs - len(trial.differences)} of {trial.inputs} inputs of the tests decided alike")
-        for complaint in complaints:
-            print(f"vecgate: {complaint}", file=sys.stderr)
-    if complaints:
-        raise typer.Exit(1)
 
 
 def main() -> None:
