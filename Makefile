@@ -77,7 +77,7 @@ $(OPA):
 	@mv $(@D)/opa $@
 
 lock: venv ## resolve the dependencies again
-	$(BIN)/uv pip compile pyproject.toml --extra local --group dev --generate-hashes --quiet --custom-compile-command "make lock" \
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra qdrant --group dev --generate-hashes --quiet --custom-compile-command "make lock" \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_31 --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --generate-hashes --quiet --custom-compile-command "make lock" \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_31 --output-file deploy/requirements.lock
