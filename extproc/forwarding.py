@@ -28,6 +28,7 @@ _FORWARDED: Final = frozenset(
 )
 """What a database needs of a request; `accept-encoding` is not among it, so that answers come readable."""
 
+_NO_NAMES: Final[frozenset[str]] = frozenset()
 _ABOUT_A_BODY: Final = frozenset({"content-type", "transfer-encoding"})
 """What a request without a body must not carry."""
 
@@ -68,12 +69,12 @@ def undecided(head: Head) -> Replace:
     Should the rest of the exchange never be asked about, whatever the cause, the database gets a request that means nothing
     to it and shows nothing of the client.
     """
-    return Replace(set_fields=((":path", NOWHERE),), remove_fields=_held_back(tuple(head.by_name), None, bodiless=False))
+    return Replace(set_fields=((":path", NOWHERE),), remove_fields=_held_back(tuple(head.by_name), _NO_NAMES, bodiless=False))
 
 
 def towards_database(head: Head, outgoing: Outgoing, credential: Credential | None) -> Replace:
     """Return the changes that turn the client's request into the canonical one with the gateway's credential."""
-    set_fields: list[tuple[str, bytes]] = [(":path", outgoing.target.encode("latin-1"))]
+    set_fields: list[tuple[str, bytes]] = [(":path", outgoing.target.encode("latin-1")), *outgoing.fields]
     method = outgoing.method.encode("latin-1")
     if any(value != method for value in head.values(":method")):
         set_fields.append((":method", method))
@@ -87,15 +88,18 @@ def towards_database(head: Head, outgoing: Outgoing, credential: Credential | No
         set_fields.append(("content-length", str(len(body)).encode()))
     if credential is not None:
         set_fields.append(credential)
-    own = credential[0] if credential is not None else None
+    own = _NO_NAMES if credential is None and not outgoing.fields else frozenset(name for name, _ in set_fields)
     removed = _held_back(tuple(head.by_name), own, bodiless=bodiless)
     return Replace(set_fields=tuple(set_fields), remove_fields=removed, body=body)
 
 
 @functools.lru_cache(maxsize=_MOST_HEADS)
-def _held_back(names: tuple[str, ...], credential: str | None, *, bodiless: bool) -> tuple[str, ...]:
-    """Return those of the fields' `names` that stay here; one client's requests have the same names over and over."""
-    kept = (_FORWARDED - _ABOUT_A_BODY if bodiless else _FORWARDED) | {credential}
+def _held_back(names: tuple[str, ...], own: frozenset[str], *, bodiless: bool) -> tuple[str, ...]:
+    """Return those of the fields' `names` that stay here; one client's requests have the same names over and over.
+
+    `own` are fields that the gateway sets itself.
+    """
+    kept = (_FORWARDED - _ABOUT_A_BODY if bodiless else _FORWARDED) | own
     return tuple(sorted(name for name in names if not name.startswith(":") and name not in kept))
 
 
@@ -104,6 +108,11 @@ def towards_client(head: Head, body: bytes) -> Replace:
     length: Fields = (("content-length", str(len(body)).encode()),) if head.values("content-length") else ()
     removed = tuple(sorted(_UNTRUE_AFTER_REWRITE.intersection(head.by_name)))
     return Replace(set_fields=length + _KEPT_BY_NO_CACHE, remove_fields=removed, body=body)
+
+
+def trailers_towards_client(trailers: Fields, kept: frozenset[str]) -> Replace:
+    """Return the changes to an answer's trailers that leave no more than the fields in `kept`."""
+    return Replace(remove_fields=tuple(sorted({name for name, _ in trailers} - kept)))
 
 
 def require_readable(head: Head) -> None:

@@ -1,7 +1,7 @@
 """The story of one exchange: identify, recognise, decide, fulfil, record; every failure on the way ends in a denial.
 
 An `Exchange` is driven by what `stream` finds whole: `opened` when the caller may still be refused before a body is read,
-`asked` with the whole request, `answered` with the whole response, `ended` when Envoy lets go. Evidence comes before release:
+`asked` with the whole request, `answered` with the whole response, `closed` with its trailers, `ended` when Envoy lets go. Evidence comes before release:
 the intent is durable before the request leaves, the outcome before the answer does. What an error means to a client is the
 adapter's to say; what is written down the witness's. This module knows no protobuf and no database.
 """
@@ -13,6 +13,8 @@ import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import msgspec
 
 from extproc import forwarding
 from extproc.audit.account import Account, Delivered
@@ -31,7 +33,7 @@ from extproc.errors import (
     Unauthenticated,
     UpstreamError,
 )
-from extproc.events import Continue, Head, Immediate, Opening, Reply, Request, Response, Whole
+from extproc.events import Closing, Continue, Fields, Head, Immediate, Opening, Reply, Request, Response, Whole
 from extproc.identity import Identifier
 from extproc.obligations.masking import Mask, compile_mask
 from extproc.obligations.operators import MaskKey
@@ -44,12 +46,22 @@ _log = logging.getLogger(__name__)
 
 _FIRST_SUCCESS = 200
 _FIRST_REDIRECT = 300
-_FIRST_ERROR = 400
 _LONGEST_USER_AGENT = 256
 _MOST_QUESTION_ROUNDS = 3
 _LARGE_BODY = 128 << 10
 _BY_ENVOY = {413: "request_too_large", 503: "database_unreachable", 504: "database_late"}
 """Our reasons for the answers that Envoy makes by itself in the course of an exchange."""
+_BY_ENVOY_OVER_GRPC = (
+    ("request_payload_too_large", "request_too_large"),
+    ("upstream_reset", "database_unreachable"),
+    ("no_healthy_upstream", "database_unreachable"),
+    ("overload", "database_unreachable"),
+    ("upstream_", "database_late"),
+    ("response_timeout", "database_late"),
+    ("max_duration_timeout", "database_late"),
+    ("stream_idle_timeout", "database_late"),
+)
+"""The same over gRPC, where the status is always 200, by how Envoy's own word for why begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +93,8 @@ class Exchange:
         self._reading: Reading | None = None
         self._masks: tuple[Mask, ...] = ()
         self._method = ""
+        self._probe: Outgoing | None = None
+        self._response: Response | None = None
         self.over = False
         """Whether everything that can be told of this exchange is on record."""
 
@@ -94,6 +108,8 @@ class Exchange:
                     return await self._asked(whole)
                 case Response():
                     return await self._answered(whole)
+                case Closing(fields=trailers):
+                    return await self._closed(trailers)
         except ConfigError as error:
             _log.error("what the configuration names is missing: %s", error)
             return await self.refuse(CredentialError("a secret that the gateway needs is missing"))
@@ -107,18 +123,25 @@ class Exchange:
     async def _opened(self, head: Head) -> Reply:
         """Know the caller before a byte of the body is read; a health probe needs no caller."""
         health = self._guard.adapter.health(head, self._guard.clock())
-        if health is not None:
-            self.over = True
-            return health
-        self._identify(head)
+        match health:
+            case Immediate():
+                self.over = True
+                return health
+            case Outgoing():
+                self.over, self._probe = True, health
+            case None:
+                self._identify(head)
+                self._guard.adapter.admit(head)
         return forwarding.undecided(head)
 
     async def _asked(self, request: Request) -> Reply:
         """Take a whole request through all five steps."""
-        if self._account.principal is None:
+        if self._account.principal is None and self._probe is None:
             early = await self._opened(request.head)
             if isinstance(early, Immediate):
                 return early
+        if self._probe is not None:
+            return forwarding.towards_database(request.head, self._probe, None)
         principal = self._identify(request.head)
         reading = await self._recognise(request)
         decisions = await self._decide(principal, reading)
@@ -215,13 +238,14 @@ class Exchange:
         """Take a whole response to the client: masked, and on record first."""
         guard, reading, account = self._guard, self._reading, self._account
         self._forget_names()
+        self._response = response
         if _made_by_envoy(response):
             account.source = account.source or _source(response.head)
             account.detail = _details(response.head)
             raise _by_envoy(response, asked=reading is not None)
         if reading is None:
-            raise UpstreamError("an answer to a request that was never decided", code="answer_unasked")
-        if response.status >= _FIRST_ERROR:
+            return self._probed(response)
+        if guard.adapter.failed(response):
             forwarding.require_readable(response.head)
             native = guard.adapter.read_error(response)
             await self._conclude("failed", native.status)
@@ -230,7 +254,25 @@ class Exchange:
             raise UpstreamError("the database's answer is neither a success nor an error", code="answer_unrecognised")
         reply = self._deliver(reading, response)
         await self._conclude("delivered", response.status)
-        return reply
+        return forwarding.trailers_towards_client(response.trailers, guard.adapter.trailers) if response.trailers else reply
+
+    def _probed(self, response: Response) -> Reply:
+        """Let the database's own word on its health through; nothing else comes without having been asked for."""
+        if self._probe is None:
+            raise UpstreamError("an answer to a request that was never decided", code="answer_unasked")
+        return self._guard.adapter.read_error(response) if self._guard.adapter.failed(response) else Continue()
+
+    async def _closed(self, trailers: Fields) -> Reply:
+        """Let through what the engine's clients need of trailers; should they say that the call failed, it failed."""
+        adapter = self._guard.adapter
+        if self._response is not None:
+            whole = msgspec.structs.replace(self._response, body=b"", trailers=trailers)
+            if adapter.failed(whole):
+                native = adapter.read_error(whole)
+                if self._probe is None:
+                    await self._conclude("failed", native.status)
+                return native
+        return forwarding.trailers_towards_client(trailers, adapter.trailers)
 
     def _deliver(self, reading: Reading, response: Response) -> Reply:
         """Mask what the answer holds; leave its bytes alone where nothing had to change."""
@@ -300,7 +342,9 @@ def _made_by_envoy(response: Response) -> bool:
 
 def _by_envoy(response: Response, *, asked: bool) -> Error:
     """Return what Envoy's own answer means, in our words."""
-    code = _BY_ENVOY.get(response.status, "gateway_refused")
+    details = response.head.attributes.get("response.code_details", "")
+    over_grpc = (code for begins, code in _BY_ENVOY_OVER_GRPC if details.startswith(begins))
+    code = _BY_ENVOY.get(response.status) or next(over_grpc, "gateway_refused")
     if code == "request_too_large":
         return TooLarge("the request's body is over limits.body")
     if not asked:

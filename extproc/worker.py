@@ -25,6 +25,7 @@ from extproc.audit.spans import Spans
 from extproc.audit.witness import Witness
 from extproc.authorities import system_authorities
 from extproc.config import socket_paths
+from extproc.config.doors import Door, doors
 from extproc.config.types import Config, Database, UpstreamTls
 from extproc.config.types import Issuer as ConfiguredIssuer
 from extproc.decision import Engine, Level
@@ -74,9 +75,10 @@ async def serve(config: Config, index: int) -> None:
     )
     try:
         generation = Generation(config.service.socket.with_suffix(".generation"))
+        upstreams = {database.name: _upstream(database, generation) for database in config.databases}
         guards = {
-            database.name: _guard(config, database, engine=engine, ledger=ledger, spans=spans, generation=generation)
-            for database in config.databases
+            door.name: _guard(config, door, engine=engine, ledger=ledger, spans=spans, upstream=upstreams[door.database.name])
+            for door in doors(config)
         }
         server = _server(config, index, guards, ledger)
         await ledger.append(_mark("start", engine, **_told(ledger)))
@@ -84,8 +86,8 @@ async def serve(config: Config, index: int) -> None:
         _settle_memory()
         await stop.wait()
         await server.drain(_GRACE)
-        for guard in guards.values():
-            await guard.upstream.close()
+        for upstream in upstreams.values():
+            await upstream.close()
         await ledger.append(_mark("stop", engine))
     finally:
         await engine.close()
@@ -121,20 +123,29 @@ def _told(ledger: Ledger) -> dict[str, str]:
 
 
 def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger) -> Server:
-    authorities = {each.match.authority.lower(): each.name for each in config.databases if each.match}
+    authorities = {door.authority: door.name for door in doors(config) if door.authority}
     return Server(
         servicer=Servicer(guards=guards, authorities=authorities, max_body=config.limits.body),
-        access_log=AccessLog(log=ledger, engines={each.name: each.engine for each in config.databases}, clock=time.time_ns),
+        access_log=AccessLog(log=ledger, databases={door.name: (door.database.name, door.database.engine) for door in doors(config)}, clock=time.time_ns),
         socket=socket_paths(config)[index],
         max_body=config.limits.body,
     )
 
 
-def _guard(
-    config: Config, database: Database, *, engine: Engine, ledger: Ledger, spans: Spans, generation: Generation
-) -> Guard:
-    adapter = adapter_for(database.engine)
-    credential = _credential(database)
+def _upstream(database: Database, generation: Generation) -> Upstream:
+    """Return the asker of one database, whatever door a question comes from."""
+    return Upstream(
+        client=Upstream.client(str(database.upstream), _verification(database)),
+        sni=database.upstream_tls.sni if database.upstream_tls else None,
+        credential=_credential(database),
+        generation=generation,
+        clock=time.monotonic,
+    )
+
+
+def _guard(config: Config, door: Door, *, engine: Engine, ledger: Ledger, spans: Spans, upstream: Upstream) -> Guard:
+    database = door.database
+    adapter = adapter_for(database.engine, door.transport)
     issuers = {each.issuer: _issuer(each) for each in config.identity.issuers}
     metadata = config.identity.metadata
     return Guard(
@@ -144,14 +155,8 @@ def _guard(
             issuers=issuers, namespace=metadata.namespace, key=metadata.key, headers=adapter.credential_headers
         ),
         engine=engine,
-        upstream=Upstream(
-            client=Upstream.client(str(database.upstream), _verification(database)),
-            sni=database.upstream_tls.sni if database.upstream_tls else None,
-            credential=credential,
-            generation=generation,
-            clock=time.monotonic,
-        ),
-        credential=credential,
+        upstream=upstream,
+        credential=_credential(database),
         witness=Witness(log=ledger, spans=spans, database=database.name, engine=database.engine, clock=time.time_ns),
         mask_key=_mask_key(config),
         default_level=Level[config.audit.recording.upper()],

@@ -6,16 +6,20 @@ does not exist yet is refused, never ignored. Nothing here opens what the file n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from extproc.config.doors import doors
 from extproc.config.reader import Reader
 from extproc.config.types import Config, Database, Issuer, ListenerTls
 from extproc.errors import ConfigError
 
-BUILT_ENGINES: Final = ("chroma",)
+BUILT_ENGINES: Final = ("chroma", "qdrant")
 """Engines whose adapter exists."""
+
+GRPC_ENGINES: Final = ("qdrant",)
+"""Those of them that are also guarded over gRPC."""
 
 _DEFAULT_STORE: Final = "sqlite:///var/vecgate.db"
 _LONGEST_SOCKET: Final = 107
@@ -69,14 +73,14 @@ def _complaints(config: Config) -> Iterator[Complaint]:
         yield "databases", "is empty; name at least one database"
     for index, each in enumerate(config.databases):
         yield from _about_database(each, f"databases[{index}]")
-    yield from _repeated("databases", "name", [each.name for each in config.databases])
-    yield from _repeated("databases", "listen", [str(each.listen) if each.listen else None for each in config.databases])
-    authorities = [each.match.authority.lower() if each.match else None for each in config.databases]
-    yield from _repeated("databases", "match.authority", authorities)
+    yield from _repeated(_places("databases", "name", config.databases), [each.name for each in config.databases])
+    ways = doors(config)
+    yield from _repeated([f"{each.place}.listen" for each in ways], [str(each.listen) if each.listen else None for each in ways])
+    yield from _repeated([f"{each.place}.match.authority" for each in ways], [each.authority for each in ways])
     yield from _about_identity(config)
     if config.policy.bundle is None:
         yield "policy", "`bundle` is missing; name the directory with the .rego files"
-    yield from _repeated("masking.keys", "id", [key.id for key in config.masking.keys])
+    yield from _repeated(_places("masking.keys", "id", config.masking.keys), [key.id for key in config.masking.keys])
     if max(len(bytes(path)) for path in (*socket_paths(config), admin_path(config))) > _LONGEST_SOCKET:
         yield "service.socket", f"is too long for a unix socket; at most {_LONGEST_SOCKET} bytes, so choose a shorter directory"
 
@@ -87,8 +91,8 @@ def _unbuilt(config: Config) -> Iterator[Complaint]:
         where = f"databases[{index}]"
         if each.engine not in BUILT_ENGINES:
             yield f"{where}.engine", f"`{each.engine}` is not available yet; use {', '.join(BUILT_ENGINES)}"
-        if each.grpc:
-            yield f"{where}.grpc", "is not available yet; remove it"
+        if each.grpc and each.engine not in GRPC_ENGINES:
+            yield f"{where}.grpc", "is not available for this engine; remove it"
         if each.enforcement == "observe":
             yield f"{where}.enforcement", "`observe` is not available yet; use enforce"
     if config.policy.engine == "opa" or config.policy.opa:
@@ -104,7 +108,7 @@ def _unbuilt(config: Config) -> Iterator[Complaint]:
 def _about_database(each: Database, where: str) -> Iterator[Complaint]:
     yield from _about_tls(each, where)
     if each.upstream_tls:
-        if not each.upstream.tls:
+        if not each.upstream.tls and not (each.grpc and each.grpc.upstream.tls):
             yield f"{where}.upstream_tls", "has no effect on an http:// upstream; use https:// or remove it"
         if (each.upstream_tls.certificate is None) != (each.upstream_tls.key is None):
             yield f"{where}.upstream_tls", "`certificate` and `key` go together"
@@ -118,8 +122,10 @@ def _about_database(each: Database, where: str) -> Iterator[Complaint]:
 def _about_tls(each: Database, where: str) -> Iterator[Complaint]:
     match each.tls:
         case None:
-            if each.listen and not each.listen.loopback:
-                yield f"{where}.listen", "is not on loopback, so `tls` is needed, or `tls: {insecure: true}`"
+            ways = {f"{where}.listen": each.listen, f"{where}.grpc.listen": each.grpc.listen if each.grpc else None}
+            for place, address in ways.items():
+                if address and not address.loopback:
+                    yield place, "is not on loopback, so `tls` is needed, or `tls: {insecure: true}`"
         case ListenerTls(insecure=True, certificate=None, key=None, client_ca=None):
             pass
         case ListenerTls(insecure=True):
@@ -133,7 +139,7 @@ def _about_identity(config: Config) -> Iterator[Complaint]:
     issuers = config.identity.issuers
     if not issuers:
         yield "identity.issuers", "is empty; name at least one issuer"
-    yield from _repeated("identity.issuers", "issuer", [each.issuer for each in issuers])
+    yield from _repeated(_places("identity.issuers", "issuer", issuers), [each.issuer for each in issuers])
     for index, each in enumerate(issuers):
         yield from _about_issuer(each, f"identity.issuers[{index}]")
     if "failure_".startswith(config.identity.metadata.key) or config.identity.metadata.key.startswith("failure_"):
@@ -149,7 +155,11 @@ def _about_issuer(each: Issuer, where: str) -> Iterator[Complaint]:
         yield f"{where}.jwks.uri", "must be https://, for whoever changes the keys can be anybody"
 
 
-def _repeated(where: str, name: str, found: list[str | None]) -> Iterator[Complaint]:
+def _places(where: str, name: str, members: Sequence[object]) -> list[str]:
+    return [f"{where}[{index}].{name}" for index in range(len(members))]
+
+
+def _repeated(places: list[str], found: Sequence[str | None]) -> Iterator[Complaint]:
     for index, each in enumerate(found):
         if each is not None and each in found[:index]:
-            yield f"{where}[{index}].{name}", "is used a second time; each must be its own"
+            yield places[index], "is used a second time; each must be its own"

@@ -54,11 +54,19 @@ SEALING_KEY: Final = SecretFile(path=Path("var/keys/sealing.key"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Which streams of someone else's Envoy are this database's."""
+
+    authority: Annotated[Authority, "the :authority of its requests"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grpc:
     """The gRPC side of an engine that speaks both."""
 
     listen: Annotated[ListenAddress, "where gRPC clients connect"]
     upstream: Annotated[BaseUrl, "the database's gRPC port"]
+    match: Annotated[Match | None, "for `vecgate serve` behind someone else's Envoy"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +95,6 @@ class UpstreamTls:
     sni: Annotated[HostName | None, "name asked for and verified; the upstream's host by default"] = None
     certificate: Annotated[Certificate | None, "client certificate, PEM"] = None
     key: Annotated[HiddenValue | None, "its private key, PEM"] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """Which streams of someone else's Envoy are this database's."""
-
-    authority: Annotated[Authority, "the :authority of its requests"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

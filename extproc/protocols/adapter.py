@@ -51,11 +51,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """The canonical request that is forwarded. `body` None means that the request has none."""
+    """The canonical request that is forwarded. `body` None means that it has none, `fields` are header fields of its own."""
 
     method: str
     target: str
     body: bytes | None
+    fields: Fields = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +76,18 @@ class Adapter(Protocol):
     credential_headers: tuple[tuple[str, str], ...]
     """Where this engine's clients put their API key: (header name, value prefix). All of them are taken off every request."""
 
-    def health(self, head: Head, now_ns: int) -> Immediate | None:
+    trailers: frozenset[str]
+    """Which trailers of an answer its clients need; no other crosses."""
+
+    def health(self, head: Head, now_ns: int) -> Immediate | Outgoing | None:
         """Answer a health check that clients and probes send without a credential, in the engine's own form; else None.
 
+        Where only the database can answer in that form, return the one request that is put to it, whatever the client sent.
         `now_ns` is Unix time in nanoseconds: some engines tell the time in their answer, and an adapter has no clock.
         """
+
+    def admit(self, head: Head) -> None:
+        """Refuse, before its body has come, a request that no body can make lawful. Raises as `read`."""
 
     def read(self, request: Request, database: str) -> Reading:
         """Understand a request. Raises `Malformed`, `Unrecognised` or `Unsupported`."""
@@ -101,6 +109,9 @@ class Adapter(Protocol):
 
     def write_answer(self, reading: Reading, answer: Answer) -> bytes:
         """Return the bytes of an answer after its results were changed."""
+
+    def failed(self, response: Response) -> bool:
+        """Return whether a response is an error of the database's."""
 
     def read_error(self, response: Response) -> Immediate:
         """Return the database's own error in its native form with values masked, or a generic 502."""

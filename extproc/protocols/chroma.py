@@ -30,6 +30,7 @@ _HEALTH_CHECK: Final = b"/api/v2/healthcheck"
 _READY: Final = {"is_executor_ready": True, "is_log_client_ready": True}
 _MOST_QUESTIONS: Final = 1024
 """How many questions are kept ready; each is about one collection."""
+_FIRST_ERROR: Final = 400
 _OUTDATING: Final = frozenset({"create", "drop", "clear", "fork", "attach"})
 """Kinds of requests after which collections are there that were not, or the other way round."""
 _JSON: Final = re.compile(r'application/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?', re.IGNORECASE)
@@ -40,6 +41,7 @@ class Chroma:
 
     engine: str = "chroma"
     credential_headers: tuple[tuple[str, str], ...] = (("x-chroma-token", ""), ("authorization", "Bearer "))
+    trailers: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self._routes = routes.Routes(routes.rows(self.engine))
@@ -58,6 +60,9 @@ class Chroma:
         else:
             return None
         return json_immediate(200, b"" if methods == [b"HEAD"] else msgspec.json.encode(answer), "health")
+
+    def admit(self, head: Head) -> None:
+        """Refuse nothing: what a request is shows when it is whole."""
 
     def read(self, request: Request, database: str) -> Reading:
         """Understand a request. Raises `Malformed`, `Unrecognised` or `Unsupported`."""
@@ -119,6 +124,10 @@ class Chroma:
     def write_answer(self, reading: Reading, answer: Answer) -> bytes:
         """Return the bytes of an answer after its results were changed."""
         return chroma_answer.write(_form(reading), answer)
+
+    def failed(self, response: Response) -> bool:
+        """Return whether a response is an error of Chroma's."""
+        return response.status >= _FIRST_ERROR
 
     def read_error(self, response: Response) -> Immediate:
         """Return the database's own error with its text masked, or a generic 502."""
