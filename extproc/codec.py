@@ -155,6 +155,9 @@ def encode(event: Event, reply: Reply) -> wire.ProcessingResponse:
             answer = wire.ProcessingResponse()
             common = _PHASES[kind, event.side](answer).response
             _change(common.header_mutation, reply.set_fields, reply.remove_fields)
+            if kind is Head:
+                # A message without a body gets one.
+                common.status = wire.CONTINUE_AND_REPLACE
             # In place: each message that held the body on its way here would be a copy of all of it.
             common.body_mutation.body = reply.body or b""
             return answer

@@ -28,9 +28,13 @@ _FORWARDED: Final = frozenset(
 )
 """What a database needs of a request; `accept-encoding` is not among it, so that answers come readable."""
 
-_NO_NAMES: Final[frozenset[str]] = frozenset()
 _ABOUT_A_BODY: Final = frozenset({"content-type", "transfer-encoding"})
 """What a request without a body must not carry."""
+
+_ABOUT_CHUNKS: Final = frozenset({"transfer-encoding"})
+"""What a request must not carry whose body got a length here."""
+
+_NONE: Final = frozenset[str]()
 
 NOWHERE: Final = b"/vecgate-undecided"
 """A path that no database has."""
@@ -69,7 +73,7 @@ def undecided(head: Head) -> Replace:
     Should the rest of the exchange never be asked about, whatever the cause, the database gets a request that means nothing
     to it and shows nothing of the client.
     """
-    return Replace(set_fields=((":path", NOWHERE),), remove_fields=_held_back(tuple(head.by_name), _NO_NAMES, bodiless=False))
+    return Replace(set_fields=((":path", NOWHERE),), remove_fields=_held_back(tuple(head.by_name), _NONE, _NONE))
 
 
 def towards_database(head: Head, outgoing: Outgoing, credential: Credential | None) -> Replace:
@@ -84,22 +88,26 @@ def towards_database(head: Head, outgoing: Outgoing, credential: Credential | No
         # The client's body is taken out. A length of zero says so to the database; without one Envoy would send chunks.
         body = b""
         set_fields.append(("content-length", b"0"))
-    elif body is not None and head.values("content-length"):
+    elif body is not None and (head.values("content-length") or outgoing.content_type is not None):
         set_fields.append(("content-length", str(len(body)).encode()))
+    untrue = _ABOUT_A_BODY if bodiless else _NONE
+    if outgoing.content_type is not None:
+        set_fields.append(("content-type", outgoing.content_type))
+        untrue = _ABOUT_CHUNKS
     if credential is not None:
         set_fields.append(credential)
-    own = _NO_NAMES if credential is None and not outgoing.fields else frozenset(name for name, _ in set_fields)
-    removed = _held_back(tuple(head.by_name), own, bodiless=bodiless)
+    own = _NONE if credential is None and not outgoing.fields else frozenset(name for name, _ in set_fields)
+    removed = _held_back(tuple(head.by_name), own, untrue)
     return Replace(set_fields=tuple(set_fields), remove_fields=removed, body=body)
 
 
 @functools.lru_cache(maxsize=_MOST_HEADS)
-def _held_back(names: tuple[str, ...], own: frozenset[str], *, bodiless: bool) -> tuple[str, ...]:
+def _held_back(names: tuple[str, ...], own: frozenset[str], untrue: frozenset[str]) -> tuple[str, ...]:
     """Return those of the fields' `names` that stay here; one client's requests have the same names over and over.
 
-    `own` are fields that the gateway sets itself.
+    `own` are fields that the gateway sets itself, `untrue` those that what it forwards has made so.
     """
-    kept = (_FORWARDED - _ABOUT_A_BODY if bodiless else _FORWARDED) | own
+    kept = (_FORWARDED - untrue) | own
     return tuple(sorted(name for name in names if not name.startswith(":") and name not in kept))
 
 

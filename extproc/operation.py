@@ -159,9 +159,11 @@ class Answer(msgspec.Struct, kw_only=True):
     """A response that holds records: one Result for each query of each operation, in the order of the wire.
 
     `owners` says for each Result which operation it answers, so that each is masked by its own terms. `form` is the adapter's
-    and nobody else reads it.
+    and nobody else reads it. `recast` says that the database was asked for something else than the client asked for, so the
+    answer is written anew in any case.
     """
 
     results: list[Result]
     owners: list[int]
     form: object
+    recast: bool = False

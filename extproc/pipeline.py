@@ -40,6 +40,7 @@ from extproc.obligations.operators import MaskKey
 from extproc.obligations.predicates import refuse_masked_predicates
 from extproc.operation import Context, Operation, Principal
 from extproc.protocols.adapter import Adapter, Denial, Outgoing, Reading
+from extproc.reservations import Held, Reservations
 from extproc.upstream import Upstream
 
 _log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Guard:
     identifier: Identifier
     engine: Engine
     upstream: Upstream
+    reservations: Reservations
     credential: Callable[[], forwarding.Credential | None]
     witness: Witness
     mask_key: Callable[[], MaskKey | None]
@@ -95,6 +97,7 @@ class Exchange:
         self._method = ""
         self._probe: Outgoing | None = None
         self._response: Response | None = None
+        self._held: Held | None = None
         self.over = False
         """Whether everything that can be told of this exchange is on record."""
 
@@ -146,6 +149,9 @@ class Exchange:
         reading = await self._recognise(request)
         decisions = await self._decide(principal, reading)
         reading = self._fulfil(reading, decisions)
+        if reading.reserves is not None:
+            self._held = await self._guard.reservations.take(reading.reserves)
+            reading = await self._settled(reading)
         outgoing = self._guard.adapter.write(reading)
         credential = self._guard.credential()
         await self._record_intent(outgoing)
@@ -174,15 +180,19 @@ class Exchange:
             reading = await asyncio.to_thread(guard.adapter.read, request, guard.database)
         else:
             reading = guard.adapter.read(request, guard.database)
-        for _ in range(_MOST_QUESTION_ROUNDS):
-            if not reading.questions:
-                break
-            self._account.asked += len(reading.questions)
-            reading = guard.adapter.resolve(reading, await guard.upstream.ask(reading.questions))
-        else:
-            raise NotFound("the request's names could not be resolved")
+        reading = await self._settled(reading)
         self._account.operations = reading.operations
         return reading
+
+    async def _settled(self, reading: Reading) -> Reading:
+        """Ask the database until no question is left."""
+        guard = self._guard
+        for _ in range(_MOST_QUESTION_ROUNDS):
+            if not reading.questions:
+                return reading
+            self._account.asked += len(reading.questions)
+            reading = guard.adapter.resolve(reading, await guard.upstream.ask(reading.questions))
+        raise NotFound("the request's names could not be resolved")
 
     async def _decide(self, principal: Principal, reading: Reading) -> tuple[Decision, ...]:
         """Ask the engine about each operation by itself; all must be allowed."""
@@ -239,6 +249,7 @@ class Exchange:
         guard, reading, account = self._guard, self._reading, self._account
         self._forget_names()
         self._response = response
+        self._let_go(done=not _made_by_envoy(response))
         if _made_by_envoy(response):
             account.source = account.source or _source(response.head)
             account.detail = _details(response.head)
@@ -282,7 +293,7 @@ class Exchange:
         answer = self._guard.adapter.read_answer(reading, response)
         if answer is None:
             return Continue()
-        changed = False
+        changed = answer.recast
         for result, owner in zip(answer.results, answer.owners, strict=True):
             masked = self._masks[owner].apply(result)
             changed = changed or masked.changed
@@ -303,6 +314,7 @@ class Exchange:
     async def refuse(self, error: Error) -> Immediate:
         """Return the native denial for `error`, on record before it is released; without a record, a denial all the same."""
         self._forget_names()
+        self._let_go(done=self._reading is None)
         self.over = True
         try:
             await self._guard.witness.refusal(self._account, error)
@@ -316,9 +328,15 @@ class Exchange:
         if self._reading is not None and self._reading.outdates:
             self._guard.upstream.forget()
 
+    def _let_go(self, *, done: bool) -> None:
+        """Give back the records that were reserved; `done` says that the database is not, or no more, writing them."""
+        if self._held is not None:
+            self._held.release(done=done)
+
     async def ended(self) -> None:
         """Note an exchange that Envoy let go of before anything was released."""
         self._forget_names()
+        self._let_go(done=self._reading is None)
         if not self.over and self._account.principal is not None:
             self.over = True
             await self._guard.witness.outcome(self._account, end="aborted", status=None)

@@ -111,9 +111,11 @@ class Upstream:
     async def _fetch(self, question: Question) -> Any:
         credential = self._credential()
         headers = {} if credential is None else {credential[0]: credential[1].decode("latin-1")}
+        if question.body is not None:
+            headers["content-type"] = "application/json"
         try:
             async with self._client.stream(
-                question.method, question.target, headers=headers, extensions=self._extensions
+                question.method, question.target, content=question.body, headers=headers, extensions=self._extensions
             ) as response:
                 body = bytearray()
                 async for chunk in response.aiter_bytes():

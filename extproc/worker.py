@@ -37,6 +37,7 @@ from extproc.identity import Identifier, Issuer
 from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
+from extproc.reservations import Reservations
 from extproc.secret import FreshSecret, SecretFile, SecretSource
 from extproc.server import Server, Servicer
 from extproc.upstream import Generation, Upstream
@@ -75,9 +76,18 @@ async def serve(config: Config, index: int) -> None:
     )
     try:
         generation = Generation(config.service.socket.with_suffix(".generation"))
+        reservations = Reservations(config.service.socket.with_suffix(".reservations"), clock=time.monotonic)
         upstreams = {database.name: _upstream(database, generation) for database in config.databases}
         guards = {
-            door.name: _guard(config, door, engine=engine, ledger=ledger, spans=spans, upstream=upstreams[door.database.name])
+            door.name: _guard(
+                config,
+                door,
+                engine=engine,
+                ledger=ledger,
+                spans=spans,
+                upstream=upstreams[door.database.name],
+                reservations=reservations,
+            )
             for door in doors(config)
         }
         server = _server(config, index, guards, ledger)
@@ -143,7 +153,16 @@ def _upstream(database: Database, generation: Generation) -> Upstream:
     )
 
 
-def _guard(config: Config, door: Door, *, engine: Engine, ledger: Ledger, spans: Spans, upstream: Upstream) -> Guard:
+def _guard(
+    config: Config,
+    door: Door,
+    *,
+    engine: Engine,
+    ledger: Ledger,
+    spans: Spans,
+    upstream: Upstream,
+    reservations: Reservations,
+) -> Guard:
     database = door.database
     adapter = adapter_for(database.engine, door.transport)
     issuers = {each.issuer: _issuer(each) for each in config.identity.issuers}
@@ -156,6 +175,7 @@ def _guard(config: Config, door: Door, *, engine: Engine, ledger: Ledger, spans:
         ),
         engine=engine,
         upstream=upstream,
+        reservations=reservations,
         credential=_credential(database),
         witness=Witness(log=ledger, spans=spans, database=database.name, engine=database.engine, clock=time.time_ns),
         mask_key=_mask_key(config),

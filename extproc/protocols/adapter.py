@@ -20,13 +20,15 @@ from extproc.operation import Answer, Operation
 class Question:
     """Something that only the database knows, to be asked with the gateway's own credential.
 
-    `topic` is the kind of question (one word, for evidence), `method` and `target` are how it is asked. Equal questions share a
-    cached answer for a short time; not where `kept` is false, because how long an answer takes must not tell what it is.
+    `topic` is the kind of question (one word, for evidence); `method`, `target` and `body`, which is JSON, are how it is asked.
+    Equal questions share a cached answer for a short time; not where `kept` is false, because the answer must be of this
+    moment, or because how long it takes must not tell what it is.
     """
 
     topic: str
     method: str
     target: str
+    body: bytes | None = None
     kept: bool = True
 
 
@@ -35,27 +37,47 @@ Facts = dict[Question, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """Records of a collection that a request writes, by their ids; `ids` None means any of them.
+
+    Where the database must first be asked whose they are (`checked`), nobody else may write them until the request is done.
+    A write that asks nothing may go on beside others that ask nothing.
+    """
+
+    collection: str
+    ids: tuple[str, ...] | None
+    checked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """A request as the adapter understands it.
 
-    While `questions` is not empty the operations are not settled: the answers go back through `Adapter.resolve`. `form` is the
+    While `questions` is not empty the request is not settled: the answers go back through `Adapter.resolve`. `form` is the
     adapter's own parsed request, which nobody else reads. `outdates` says that this request, once done, makes
-    answers to questions untrue: names appear, change or go.
+    answers to questions untrue: names appear, change or go. `reserves` is what must be reserved before the questions of a
+    narrowed reading are asked.
     """
 
     operations: tuple[Operation, ...]
     form: object
     questions: tuple[Question, ...] = ()
     outdates: bool = False
+    reserves: Reservation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """The canonical request that is forwarded. `body` None means that it has none, `fields` are header fields of its own."""
+    """The canonical request that is forwarded. `body` None means that the request has none.
+
+    `content_type` is what kind of body the adapter has put where the client sent none; `fields` are further header fields that
+    the call needs on its way.
+    """
 
     method: str
     target: str
     body: bytes | None
+    content_type: bytes | None = None
     fields: Fields = ()
 
 
@@ -93,10 +115,16 @@ class Adapter(Protocol):
         """Understand a request. Raises `Malformed`, `Unrecognised` or `Unsupported`."""
 
     def resolve(self, reading: Reading, facts: Facts) -> Reading:
-        """Go on with a reading whose questions are answered. Raises `NotFound`, `Unrecognised`."""
+        """Go on with a reading whose questions are answered.
+
+        Raises `NotFound`, `Unrecognised`; `Denied` where a narrowed request would write records of somebody else.
+        """
 
     def narrow(self, reading: Reading, terms: tuple[Terms, ...]) -> Reading:
-        """Apply each operation's terms to the request. Raises `Unfulfillable` for what this adapter cannot do to it."""
+        """Apply each operation's terms to the request; what only the database can tell of it are questions.
+
+        Raises `Unfulfillable` for what this adapter cannot do to it, `Denied` for what may not be written.
+        """
 
     def write(self, reading: Reading) -> Outgoing:
         """Return the canonical bytes of a reading; `write(read(x))` means what `x` means."""

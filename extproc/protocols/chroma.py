@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +20,7 @@ from extproc.decision import Terms
 from extproc.errors import NotFound, Unsupported, UpstreamError
 from extproc.events import Head, Immediate, Request, Response
 from extproc.operation import Answer
-from extproc.protocols import chroma_answer, chroma_errors, chroma_forms, chroma_operations, routes
+from extproc.protocols import chroma_answer, chroma_errors, chroma_forms, chroma_operations, chroma_records, routes
 from extproc.protocols.adapter import Denial, Facts, Outgoing, Question, Reading, json_immediate
 from extproc.protocols.chroma_forms import Form
 from extproc.protocols.routes import Target
@@ -74,11 +74,14 @@ class Chroma:
         return Reading(operations=operations, form=form, questions=_questions(form), outdates=_outdates(form))
 
     def resolve(self, reading: Reading, facts: Facts) -> Reading:
-        """Put the collection's name in, or settle whether it is there.
+        """Put the collection's name in, or settle whether it is there; of a write, whether the records are the caller's own.
 
-        Raises `NotFound` for an id that is unknown, also where it is a collection's of another tenant or database.
+        Raises `NotFound` for an id that is unknown, also where it is a collection's of another tenant or database; `Denied`.
         """
         form = _form(reading)
+        if reading.questions[0].topic == chroma_records.OWN:
+            chroma_records.refuse_foreign(reading.questions, facts)
+            return replace(reading, questions=())
         (question,) = reading.questions
         found = _found(form, facts[question])
         if form.kind == "create":
@@ -108,14 +111,26 @@ class Chroma:
         return Reading(operations=chroma_operations.operations(look_up, asked.database), form=look_up)
 
     def narrow(self, reading: Reading, terms: tuple[Terms, ...]) -> Reading:
-        """Apply each operation's terms to the request. Raises `Unfulfillable`."""
-        form = chroma_operations.narrowed(_form(reading), reading.operations, terms)
-        return Reading(operations=reading.operations, form=form, outdates=reading.outdates)
+        """Apply each operation's terms to the request; ask whose the records are that it writes.
+
+        Raises `Unfulfillable`, `Denied`, `Malformed`.
+        """
+        form = chroma_operations.narrowed(_form(reading), terms)
+        return replace(
+            reading,
+            questions=chroma_records.questions(form, terms[0]),
+            reserves=chroma_records.reservation(form, terms[0]),
+            form=chroma_records.narrowed(form, terms),
+        )
 
     def write(self, reading: Reading) -> Outgoing:
         """Return the canonical bytes of a reading."""
         form = _form(reading)
-        return Outgoing(method=form.method, target=str(form.target), body=chroma_forms.write(form))
+        body = chroma_forms.write(form)
+        made = form.kind == "count" and body is not None
+        return Outgoing(
+            method=form.method, target=str(form.target), body=body, content_type=b"application/json" if made else None
+        )
 
     def read_answer(self, reading: Reading, response: Response) -> Answer | None:
         """Understand a successful response that holds records; None where it holds none. Raises `UpstreamError`."""

@@ -16,12 +16,11 @@ import msgspec
 from extproc.errors import UpstreamError
 from extproc.operation import Answer, Result
 from extproc.protocols.chroma_forms import Form
-from extproc.protocols.chroma_where import DOCUMENT
+from extproc.protocols.chroma_where import DOCUMENT, URI
 
 _NULL: Final = msgspec.Raw(b"null")
 _ID_BEGINS: Final = frozenset({b'"'})
 _TEXT_BEGINS: Final = frozenset({b'"', b"n"})
-_URI: Final = "uri"
 
 _Column = list[msgspec.Raw]
 _Payloads = list[dict[str, msgspec.Raw] | None]
@@ -70,6 +69,13 @@ class _Columns:
     select: list[_Column]
 
 
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """How many records there are: the answer to a `count` that was asked as a `get`."""
+
+    records: int
+
+
 _get: Final = msgspec.json.Decoder(_Get)
 _query: Final = msgspec.json.Decoder(_Query)
 _search: Final = msgspec.json.Decoder(_Search)
@@ -85,6 +91,8 @@ def read(form: Form, body: bytes) -> Answer | None:
                 return _read_query(_query.decode(body), form.queries)
             case "search":
                 return _read_search(_search.decode(body), len(form.searches))
+            case "count" if form.body is not None:
+                return Answer(results=[], owners=[], form=_Count(len(_get.decode(body).ids)), recast=True)
             case _:
                 return None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -94,6 +102,8 @@ def read(form: Form, body: bytes) -> Answer | None:
 def write(form: Form, answer: Answer) -> bytes:
     """Return the bytes of an answer; what it says of its columns is what it then has."""
     columns = answer.form
+    if isinstance(columns, _Count):
+        return msgspec.json.encode(columns.records)
     if not isinstance(columns, _Columns):
         message = "an answer of another adapter"
         raise TypeError(message)
@@ -147,7 +157,7 @@ def _from_get(found: _Get) -> Answer:
     result = Result(
         ids=found.ids,
         payloads=found.metadatas,
-        texts=_texts({DOCUMENT: found.documents, _URI: found.uris}),
+        texts=_texts({DOCUMENT: found.documents, URI: found.uris}),
         vectors=_present(found.embeddings),
     )
     _check(result)
@@ -158,7 +168,7 @@ def _write_get(result: Result, include: _Include) -> bytes:
     columns: dict[str, Any] = {
         "embeddings": result.vectors,
         "documents": result.texts.get(DOCUMENT),
-        "uris": result.texts.get(_URI),
+        "uris": result.texts.get(URI),
         "metadatas": result.payloads,
     }
     # `distances` may be included without effect, as in the database's own answers.
@@ -175,7 +185,7 @@ def _read_query(found: _Query, queries: int) -> Answer:
         Result(
             ids=ids,
             payloads=_at(found.metadatas, index),
-            texts=_texts({DOCUMENT: _at(found.documents, index), _URI: _at(found.uris, index)}),
+            texts=_texts({DOCUMENT: _at(found.documents, index), URI: _at(found.uris, index)}),
             vectors=_at(found.embeddings, index),
             scores=_at(found.distances, index),
         )
@@ -190,7 +200,7 @@ def _write_query(results: list[Result], include: _Include) -> bytes:
     columns: dict[str, Any] = {
         "embeddings": _column(include, "embeddings", (result.vectors for result in results)),
         "documents": _column(include, "documents", (result.texts.get(DOCUMENT) for result in results)),
-        "uris": _column(include, "uris", (result.texts.get(_URI) for result in results)),
+        "uris": _column(include, "uris", (result.texts.get(URI) for result in results)),
         "metadatas": _column(include, "metadatas", (result.payloads for result in results)),
         "distances": _column(include, "distances", (result.scores for result in results)),
     }

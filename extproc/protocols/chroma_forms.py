@@ -51,7 +51,7 @@ Member = Callable[[msgspec.Raw, str], Any]
 
 Kind = Literal[
     "service", "page", "tenant", "databases", "establish", "clear", "list", "create", "describe", "alter", "drop", "fork",
-    "attach", "detach", "add", "update", "delete", "count", "get", "query", "search",
+    "attach", "detach", "progress", "add", "update", "delete", "count", "get", "query", "search",
 ]  # fmt: skip
 
 
@@ -335,7 +335,7 @@ SHAPES: Final[Mapping[tuple[str, str], Shape]] = {
         },
         names="uuid",
     ),
-    ("GET", f"{_COLLECTION}/indexing_status"): Shape(kind="describe", names="uuid"),
+    ("GET", f"{_COLLECTION}/indexing_status"): Shape(kind="progress", names="uuid"),
     ("POST", f"{_COLLECTION}/fork"): Shape(
         kind="fork", members={"new_name": _name}, required=frozenset({"new_name"}), names="uuid"
     ),

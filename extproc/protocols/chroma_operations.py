@@ -16,17 +16,17 @@ from extproc.errors import Unfulfillable
 from extproc.operation import Batch, Operation, Returns, rounded_size, tested_fields
 from extproc.protocols.chroma_forms import Form
 from extproc.protocols.chroma_search import Search
-from extproc.protocols.chroma_where import DOCUMENT, conjoined
+from extproc.protocols.chroma_where import DOCUMENT, URI, conjoined
 
 UNNAMED: Final = ""
 
 _COPIES: Final = frozenset({"fork", "attach"})
 """Requests that have the database copy records, past every mask."""
-_WHOLE: Final = _COPIES | {"drop", "clear"}
-"""Requests that touch all records of a collection, although they name none."""
+_WHOLE: Final = _COPIES | {"drop", "clear", "progress"}
+"""Requests that touch all records of a collection, or tell how many there are, although they name none."""
 
 _ALL_METADATA: Final = "*"
-_COLUMNS: Final = {"documents": DOCUMENT, "metadatas": _ALL_METADATA, "uris": "uri"}
+_COLUMNS: Final = {"documents": DOCUMENT, "metadatas": _ALL_METADATA, "uris": URI}
 """Columns of an answer that hold fields of the records."""
 
 _INCLUDED: Final = {"get": ("documents", "metadatas"), "query": ("documents", "metadatas", "distances")}
@@ -78,7 +78,7 @@ def _asked(form: Form, touched: tuple[str, ...]) -> dict[str, Any]:
             asked = {"reads": touched, "writes": (body["new_name"],)}
         case "attach":
             asked = {"reads": touched, "writes": (*touched, body["output_collection"])}
-        case "describe" | "search":
+        case "describe" | "progress" | "search":
             asked = {"reads": touched}
         case "count":
             asked = {"reads": touched, "selector": "all"}
@@ -155,19 +155,17 @@ def _returned(fields: set[str] | frozenset[str], *, vectors: bool, scores: bool)
 # --- terms --------------------------------------------------------------------------------------------------------------
 
 
-def narrowed(form: Form, asked: Sequence[Operation], terms: Sequence[Terms]) -> Form:
-    """Return `form` as each operation's terms allow it. Raises `Unfulfillable`.
+def narrowed(form: Form, terms: Sequence[Terms]) -> Form:
+    """Return `form` as each operation's terms allow it but for the records it is about. Raises `Unfulfillable`.
 
-    Limits, vectors and scores bear on answers that hold records, and mean nothing elsewhere; a filter on whatever touches
-    records, a stamp on what writes them.
+    Limits, vectors and scores bear on answers that hold records, and mean nothing elsewhere; a filter and a stamp on whatever
+    touches records (`chroma_records`), which the operations refused here do without naming any.
     """
-    for operation, term in zip(asked, terms, strict=True):
-        if (operation.scope == "records" or form.kind in _WHOLE) and term.where is not None:
-            raise Unfulfillable("a row filter cannot be fulfilled on this operation yet")
+    for term in terms:
+        if form.kind in _WHOLE and term.where is not None:
+            raise Unfulfillable("a row filter cannot be fulfilled on what touches all records of a collection")
         if form.kind in _COPIES and (term.masks or term.detects or term.stamp is not None or not term.vectors):
             raise Unfulfillable("what is copied inside the database cannot be masked or stamped")
-        if operation.action in {"upsert", "update_payload"} and term.stamp is not None:
-            raise Unfulfillable("a stamp cannot be fulfilled on this operation yet")
     if form.body is None:
         return form
     match form.kind:

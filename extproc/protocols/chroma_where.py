@@ -18,6 +18,9 @@ from extproc.protocols.strict_json import DEEPEST, shown
 DOCUMENT: Final = "document"
 """What policies call a record's text."""
 
+URI: Final = "uri"
+"""What policies call the address that a record may have beside its text."""
+
 _MOST_LEAVES: Final = 256
 """Comparisons in one filter; each is evaluated by the policy."""
 

@@ -22,6 +22,11 @@ class HeaderAppendAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ADD_IF_ABSENT: _ClassVar[HeaderAppendAction]
     OVERWRITE_IF_EXISTS_OR_ADD: _ClassVar[HeaderAppendAction]
     OVERWRITE_IF_EXISTS: _ClassVar[HeaderAppendAction]
+
+class ResponseStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CONTINUE: _ClassVar[ResponseStatus]
+    CONTINUE_AND_REPLACE: _ClassVar[ResponseStatus]
 NONE: BodySendMode
 STREAMED: BodySendMode
 BUFFERED: BodySendMode
@@ -32,6 +37,8 @@ APPEND_IF_EXISTS_OR_ADD: HeaderAppendAction
 ADD_IF_ABSENT: HeaderAppendAction
 OVERWRITE_IF_EXISTS_OR_ADD: HeaderAppendAction
 OVERWRITE_IF_EXISTS: HeaderAppendAction
+CONTINUE: ResponseStatus
+CONTINUE_AND_REPLACE: ResponseStatus
 
 class HeaderValue(_message.Message):
     __slots__ = ("key", "value", "raw_value")
@@ -146,12 +153,14 @@ class BodyMutation(_message.Message):
     def __init__(self, body: _Optional[bytes] = ..., clear_body: _Optional[bool] = ...) -> None: ...
 
 class CommonResponse(_message.Message):
-    __slots__ = ("header_mutation", "body_mutation")
+    __slots__ = ("status", "header_mutation", "body_mutation")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
     HEADER_MUTATION_FIELD_NUMBER: _ClassVar[int]
     BODY_MUTATION_FIELD_NUMBER: _ClassVar[int]
+    status: ResponseStatus
     header_mutation: HeaderMutation
     body_mutation: BodyMutation
-    def __init__(self, header_mutation: _Optional[_Union[HeaderMutation, _Mapping]] = ..., body_mutation: _Optional[_Union[BodyMutation, _Mapping]] = ...) -> None: ...
+    def __init__(self, status: _Optional[_Union[ResponseStatus, str]] = ..., header_mutation: _Optional[_Union[HeaderMutation, _Mapping]] = ..., body_mutation: _Optional[_Union[BodyMutation, _Mapping]] = ...) -> None: ...
 
 class HeadersResponse(_message.Message):
     __slots__ = ("response",)
