@@ -1,9 +1,9 @@
 """The story of one exchange: identify, recognise, decide, fulfil, record; every failure on the way ends in a denial.
 
 An `Exchange` is driven by what `stream` finds whole: `opened` when the caller may still be refused before a body is read,
-`asked` with the whole request, `answered` with the whole response, `closed` with its trailers, `ended` when Envoy lets go. Evidence comes before release:
-the intent is durable before the request leaves, the outcome before the answer does. What an error means to a client is the
-adapter's to say; what is written down the witness's. This module knows no protobuf and no database.
+`asked` with the whole request, `answered` with the whole response, `closed` with its trailers, `ended` when Envoy lets go.
+Evidence comes before release: the intent is durable before the request leaves, the outcome before the answer does. What an
+error means to a client is the adapter's to say; what is written down the witness's. It knows no protobuf and no database.
 """
 
 from __future__ import annotations
@@ -104,15 +104,7 @@ class Exchange:
     async def handle(self, whole: Whole) -> Reply:
         """Return the reply to what has become whole. Never raises but for cancellation: every failure is a denial."""
         try:
-            match whole:
-                case Opening(head=head):
-                    return await self._opened(head)
-                case Request():
-                    return await self._asked(whole)
-                case Response():
-                    return await self._answered(whole)
-                case Closing(fields=trailers):
-                    return await self._closed(trailers)
+            return await self._reply(whole)
         except ConfigError as error:
             _log.error("what the configuration names is missing: %s", error)
             return await self.refuse(CredentialError("a secret that the gateway needs is missing"))
@@ -120,6 +112,17 @@ class Exchange:
             return await self.refuse(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must end in a denial and nothing of it may show
             return await self.refuse(_unexpected(error))
+
+    async def _reply(self, whole: Whole) -> Reply:
+        match whole:
+            case Opening(head=head):
+                return await self._opened(head)
+            case Request():
+                return await self._asked(whole)
+            case Response():
+                return await self._answered(whole)
+            case Closing(fields=trailers):
+                return await self._closed(trailers)
 
     # --- request ---------------------------------------------------------------------------------------------------
 

@@ -136,7 +136,11 @@ def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger
     authorities = {door.authority: door.name for door in doors(config) if door.authority}
     return Server(
         servicer=Servicer(guards=guards, authorities=authorities, max_body=config.limits.body),
-        access_log=AccessLog(log=ledger, databases={door.name: (door.database.name, door.database.engine) for door in doors(config)}, clock=time.time_ns),
+        access_log=AccessLog(
+            log=ledger,
+            databases={door.name: (door.database.name, door.database.engine) for door in doors(config)},
+            clock=time.time_ns,
+        ),
         socket=socket_paths(config)[index],
         max_body=config.limits.body,
     )

@@ -75,7 +75,9 @@ def _complaints(config: Config) -> Iterator[Complaint]:
         yield from _about_database(each, f"databases[{index}]")
     yield from _repeated(_places("databases", "name", config.databases), [each.name for each in config.databases])
     ways = doors(config)
-    yield from _repeated([f"{each.place}.listen" for each in ways], [str(each.listen) if each.listen else None for each in ways])
+    yield from _repeated(
+        [f"{each.place}.listen" for each in ways], [str(each.listen) if each.listen else None for each in ways]
+    )
     yield from _repeated([f"{each.place}.match.authority" for each in ways], [each.authority for each in ways])
     yield from _about_identity(config)
     if config.policy.bundle is None:

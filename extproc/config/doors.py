@@ -1,6 +1,6 @@
 """The ways to the databases: each transport of each, with where its clients connect and what lies behind.
 
-Everything that is made once for each listener (the listener itself, its cluster, the guard of its exchanges) is made from these.
+Whatever is made once for each listener (the listener itself, its cluster, the guard of its exchanges) is made from these.
 """
 
 from __future__ import annotations
@@ -54,7 +54,5 @@ def _of(database: Database, place: str) -> list[Door]:
     place = f"{place}.grpc"
     return [
         rest,
-        Door(
-            database=database, transport="grpc", listen=grpc.listen, upstream=grpc.upstream, authority=authority, place=place
-        ),
+        Door(database=database, transport="grpc", listen=grpc.listen, upstream=grpc.upstream, authority=authority, place=place),
     ]

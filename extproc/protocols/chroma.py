@@ -10,17 +10,16 @@ be asked is in `chroma_forms`, what it means in `chroma_operations`, what comes 
 from __future__ import annotations
 
 import functools
-import re
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
 
 from extproc.decision import Terms
-from extproc.errors import NotFound, Unsupported, UpstreamError
+from extproc.errors import NotFound, UpstreamError
 from extproc.events import Head, Immediate, Request, Response
 from extproc.operation import Answer
-from extproc.protocols import chroma_answer, chroma_errors, chroma_forms, chroma_operations, chroma_records, routes
+from extproc.protocols import chroma_answer, chroma_errors, chroma_forms, chroma_operations, chroma_records, routes, strict_json
 from extproc.protocols.adapter import Denial, Facts, Outgoing, Question, Reading, json_immediate
 from extproc.protocols.chroma_forms import Form
 from extproc.protocols.routes import Target
@@ -33,7 +32,6 @@ _MOST_QUESTIONS: Final = 1024
 _FIRST_ERROR: Final = 400
 _OUTDATING: Final = frozenset({"create", "drop", "clear", "fork", "attach"})
 """Kinds of requests after which collections are there that were not, or the other way round."""
-_JSON: Final = re.compile(r'application/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?', re.IGNORECASE)
 
 
 class Chroma:
@@ -68,7 +66,7 @@ class Chroma:
         """Understand a request. Raises `Malformed`, `Unrecognised` or `Unsupported`."""
         target = routes.parse(request.target)
         match = self._routes.match(request.method, target.segments)
-        _check_content(request)
+        strict_json.require_json(request)
         form = chroma_forms.read(request.method, target, match, request.body)
         operations = chroma_operations.operations(form, database)
         return Reading(operations=operations, form=form, questions=_questions(form), outdates=_outdates(form))
@@ -158,17 +156,6 @@ def _form(reading: Reading) -> Form:
         message = "a reading of another adapter"
         raise TypeError(message)
     return reading.form
-
-
-def _check_content(request: Request) -> None:
-    """Refuse a body that is, or may be taken to be, anything but plain JSON in UTF-8."""
-    head = request.head
-    if any(value.strip().lower() != b"identity" for value in head.values("content-encoding")):
-        raise Unsupported("the body must not be encoded")
-    if request.body:
-        kinds = head.values("content-type")
-        if len(kinds) != 1 or _JSON.fullmatch(kinds[0].decode("latin-1")) is None:
-            raise Unsupported("the content type must be application/json")
 
 
 def _outdates(form: Form) -> bool:

@@ -16,7 +16,8 @@ from extproc.events import Fields, Head
 _PREFIX: Final = 5
 _CONTENT: Final = re.compile(rb"application/grpc(?:\+proto)?")
 _TIMEOUT: Final = re.compile(rb"[0-9]{1,8}[HMSmun]")
-_OWN: Final[Fields] = (("content-type", b"application/grpc"), ("te", b"trailers"))
+OWN_FIELDS: Final[Fields] = (("content-type", b"application/grpc"), ("te", b"trailers"))
+"""The header fields that every call has."""
 
 
 def require_grpc(head: Head) -> None:
@@ -25,7 +26,9 @@ def require_grpc(head: Head) -> None:
         raise Unsupported("a call is a POST")
     if _one(head.values("content-type"), _CONTENT) is None:
         raise Unsupported("the content type must be application/grpc")
-    if any(value.strip().lower() != b"identity" for name in ("grpc-encoding", "content-encoding") for value in head.values(name)):
+    if any(
+        value.strip().lower() != b"identity" for name in ("grpc-encoding", "content-encoding") for value in head.values(name)
+    ):
         raise Unsupported("the message must not be compressed")
     if head.values("grpc-timeout") and _one(head.values("grpc-timeout"), _TIMEOUT) is None:
         raise Malformed("the deadline is not one that gRPC knows")
@@ -33,7 +36,7 @@ def require_grpc(head: Head) -> None:
 
 def own_fields(head: Head) -> Fields:
     """Return the header fields that a call needs on its way to the database; the client's own deadline is among them."""
-    return (*_OWN, *(("grpc-timeout", value) for value in head.values("grpc-timeout")))
+    return (*OWN_FIELDS, *(("grpc-timeout", value) for value in head.values("grpc-timeout")))
 
 
 def _one(values: Sequence[bytes], form: re.Pattern[bytes]) -> re.Match[bytes] | None:

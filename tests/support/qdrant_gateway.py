@@ -1,0 +1,73 @@
+"""A whole gateway in front of the stand-in for Qdrant: both of its doors, and unchanged clients for each."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qdrant_client import AsyncQdrantClient, QdrantClient
+
+from extproc.events import Transport
+from support.gateway import ALLOW_ALL, RAW_KEY, Gateway, running
+from support.ports import free_port
+from support.qdrant import Qdrant, qdrant_server
+
+OVER: tuple[Transport, ...] = ("rest", "grpc")
+
+
+@dataclass(slots=True)
+class Doors:
+    """A running gateway and the database behind it, each with its REST and its gRPC port."""
+
+    gateway: Gateway
+    database: Qdrant
+    rest: int
+    grpc: int
+
+    def client(self, over: Transport, *roles: str, **claims: Any) -> QdrantClient:
+        """Return an unchanged client whose API key is a token of these roles; with none, no key."""
+        return client(self.rest, self.grpc, over, self.gateway.issuer.token(*roles, **claims) if roles else None)
+
+    def asynchronous(self, over: Transport, *roles: str) -> AsyncQdrantClient:
+        """Return the client's asynchronous form."""
+        return client(self.rest, self.grpc, over, self.gateway.issuer.token(*roles), kind=AsyncQdrantClient)
+
+    def direct(self, over: Transport) -> QdrantClient:
+        """Return a client that goes past the gateway, with the database's own key."""
+        return client(self.database.rest, self.database.grpc, over, RAW_KEY)
+
+
+def client(rest: int, grpc: int, over: Transport, key: str | None, *, kind: Any = QdrantClient) -> Any:
+    """Return an unchanged client of a database on loopback ports."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it says that a key crosses in clear, which it does
+        return kind(
+            url=f"http://127.0.0.1:{rest}",
+            grpc_port=grpc,
+            prefer_grpc=over == "grpc",
+            api_key=key,
+            https=False,
+            timeout=30,
+            check_compatibility=False,
+        )
+
+
+@contextmanager
+def guarded(directory: Path, *, policy: Path = ALLOW_ALL, credential: Any = None, **changes: Any) -> Iterator[Doors]:
+    """Run a stand-in and a gateway before it until the block ends; `changes` are laid over the gateway's configuration."""
+    with qdrant_server(RAW_KEY) as database:
+        rest, grpc = free_port(), free_port()
+        entry = {
+            "name": "kb",
+            "engine": "qdrant",
+            "listen": f"127.0.0.1:{rest}",
+            "upstream": f"http://127.0.0.1:{database.rest}",
+            "grpc": {"listen": f"127.0.0.1:{grpc}", "upstream": f"http://127.0.0.1:{database.grpc}"},
+            "credential": {"header": "api-key", "value": {"file": "kb.key"}, **(credential or {})},
+        }
+        with running(directory, "", policy=policy, databases=[entry], **changes) as gateway:
+            yield Doors(gateway, database, rest, grpc)
