@@ -11,6 +11,7 @@ TEST_ARGS ?=
 BENCH_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
+TENANCY_ARGS ?=
 FUZZ_ARGS ?=
 FUZZ_SECONDS ?= 600
 OPA_VERSION := 1.22.2
@@ -20,7 +21,7 @@ BIN := $(VENV)/bin
 OPA := .cache/bin/opa-$(OPA_VERSION)
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench chaos soak fuzz fmt venv opa lock wire schemas envoy
+.PHONY: help demo test check bench chaos soak tenancy fuzz fmt venv opa lock wire schemas envoy
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +50,9 @@ chaos: venv ## kill workers under load and prove that nothing is lost or leaked:
 
 soak: venv ## measure memory over 200,000 mixed requests: a quarter of an hour, results in docs/robustness.md
 	PYTHONPATH=tests $(BIN)/python -m chaos.soak $(SOAK_ARGS)
+
+tenancy: venv ## have three tenants at work at once on the same ids, against a model: TENANCY_ARGS="--steps 20000 --seed 1"
+	PYTHONPATH=tests $(BIN)/python -m tenancy.drive $(TENANCY_ARGS)
 
 fuzz: venv ## feed every reader of foreign bytes what breaks it: make fuzz FUZZ_SECONDS=60 FUZZ_ARGS="path request"
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_ARGS)

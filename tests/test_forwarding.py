@@ -66,6 +66,24 @@ def test_a_chunked_request_gets_no_length_beside_it() -> None:
     assert "content-length" not in {name for name, _ in received}
 
 
+@pytest.mark.parametrize("fields", [(), (("transfer-encoding", b"chunked"), ("content-type", b"text/plain"))])
+def test_a_body_that_is_put_where_there_was_none_has_one_length_and_one_kind(fields: Fields) -> None:
+    """A request whose client sent no body gets the adapter's, framed by its length, whatever the client said of it."""
+    sent = ((":method", b"GET"), (":path", b"/raw"), *fields)
+    head = Head(side=Side.REQUEST, fields=sent, end_of_stream=not fields)
+    outgoing = Outgoing(method="POST", target="/canonical", body=b"12345", content_type=b"application/json")
+
+    reply = towards_database(head, outgoing, None)
+
+    assert dict(forwarded(sent, reply)) == {
+        ":method": b"POST",
+        ":path": b"/canonical",
+        "content-length": b"5",
+        "content-type": b"application/json",
+    }
+    assert reply.body == b"12345"
+
+
 def answer(fields: Fields) -> Fields:
     """Return the fields that the client receives of a rewritten answer with these."""
     head = Head(side=Side.RESPONSE, fields=fields, end_of_stream=False)

@@ -10,10 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from extproc.decision import Decision, Level, decode
-from extproc.errors import EngineError, Error, SecretMissing, UpstreamError
+from extproc.errors import Denied, EngineError, Error, SecretMissing, UpstreamError
 from extproc.events import Continue, Immediate, Opening, Replace, Reply, Request
 from support.exchange import Bench, FixedEngine, bench, delivered, request, response
-from support.shelf import COLLECTIONS, MODEL, RECORDS, get_answer
+from support.shelf import COLLECTIONS, MODEL, RECORDS, UUID, get_answer
 
 ALLOW = Decision(allow=True)
 
@@ -26,6 +26,13 @@ def decided(document: dict[str, Any]) -> FixedEngine:
 def masking(*fields: str) -> FixedEngine:
     """Return an engine that allows under a mask."""
     return decided({"allow": True, "obligations": [{"type": "mask", "fields": list(fields), "with": "redact"}]})
+
+
+def tenant(*, stamp: bool = True) -> FixedEngine:
+    """Return an engine that allows a tenant its own records, and stamps what it writes."""
+    where = {"type": "field", "operator": "eq", "field": "tenant", "value": "t1"}
+    obligations: list[dict[str, Any]] = [{"type": "filter", "where": where}]
+    return decided({"allow": True, "obligations": obligations + [{"type": "stamp", "fields": {"tenant": "t1"}}] * stamp})
 
 
 def reason(reply: Reply) -> tuple[int, str]:
@@ -133,11 +140,11 @@ DENIALS: dict[str, tuple[Any, int, str]] = {
         403,
         "budget_unavailable",
     ),
-    "row filter": (
+    "row filter that cannot be said": (
         decided(
             {
                 "allow": True,
-                "obligations": [{"type": "filter", "where": {"type": "field", "operator": "eq", "field": "t", "value": "x"}}],
+                "obligations": [{"type": "filter", "where": {"type": "field", "operator": "lt", "field": "t", "value": "x"}}],
             }
         ),
         403,
@@ -422,6 +429,131 @@ async def test_an_answer_of_envoys_own_says_from_where_it_was_asked() -> None:
 
     assert at.log.entries[-1].private.source == "10.9.8.7"
     assert at.log.entries[-1].detail == {"envoy": "path_normalization_failed"}
+
+
+# --- whose records ------------------------------------------------------------------------------------------------------
+
+UPSERT = {"ids": ["a", "b"], "embeddings": [[1], [2]]}
+
+
+async def test_a_count_under_a_row_filter_is_a_get_whose_ids_are_counted() -> None:
+    """The database is asked for ids and the client told their number, in Chroma's own form; evidence says what was asked."""
+    at = bench(tenant())
+    exchange = at.exchange()
+
+    reply = await exchange.handle(request(f"{RECORDS}/count", method="GET"))
+    came = response({**get_answer(ids=["a", "b", "c"], embeddings=None, documents=None, metadatas=None), "include": []})
+    answer = await exchange.handle(came)
+
+    assert isinstance(reply, Replace)
+    assert (":method", b"POST") in reply.set_fields
+    assert (":path", f"{RECORDS}/get".encode()) in reply.set_fields
+    assert json.loads(reply.body or b"") == {"where": {"tenant": {"$eq": "t1"}}, "include": []}
+    assert delivered(answer, came) == b"3"
+    assert at.log.entries[0].facts[0].action == "count"
+    assert at.log.entries[0].recording is not None
+    assert at.log.entries[0].recording.method == "POST"
+
+
+async def test_a_write_is_stamped_and_asked_about_while_its_records_are_reserved() -> None:
+    """Before it leaves, the database says which of the records are there and which the caller's own; then it may go."""
+    at = bench(tenant())
+    at.collections.records = (["a"], ["a"])
+    exchange = at.exchange()
+
+    reply = await exchange.handle(request(f"{RECORDS}/upsert", UPSERT, roles=("writer",)))
+
+    assert isinstance(reply, Replace)
+    assert json.loads(reply.body or b"") == {**UPSERT, "metadatas": [{"tenant": "t1"}] * 2}
+    (reserved,) = at.places.taken
+    assert (reserved.collection, reserved.ids, reserved.checked) == (UUID, ("a", "b"), True)
+    bodies = [json.loads(asked.body or b"") for asked in at.collections.asked if asked.topic == "own_records"]
+    where = {"$and": [{"tenant": {"$eq": "t1"}}, {"tenant": {"$eq": "t1"}}]}
+    assert bodies == [{"ids": ["a", "b"], "include": [], "where": where}, {"ids": ["a", "b"], "include": []}]
+    assert at.places.released == []
+
+    await exchange.handle(response({}))
+
+    assert at.places.released[:1] == [True]
+
+
+async def test_a_write_over_a_foreign_record_is_refused_and_on_record() -> None:
+    """One id that is there and not the caller's own stops the whole request; its records are free again at once."""
+    at = bench(tenant())
+    at.collections.records = (["a"], ["a", "b"])
+
+    reply = await ask(at, request(f"{RECORDS}/upsert", UPSERT, roles=("writer",)))
+
+    assert reason(reply) == (403, "record_foreign")
+    assert [(entry.kind, entry.decision, entry.reasons) for entry in at.log.entries] == [
+        ("outcome", "deny", ("record_foreign",))
+    ]
+    assert at.places.released == [True]
+
+
+async def test_records_that_others_write_are_a_denial_after_a_while() -> None:
+    """What could not be reserved is not written, and nothing is asked about it."""
+    at = bench(tenant())
+    at.places.broken = Denied("busy", code="record_busy")
+
+    assert reason(await ask(at, request(f"{RECORDS}/upsert", UPSERT))) == (403, "record_busy")
+    assert {asked.topic for asked in at.collections.asked} == {"collection"}
+
+
+async def test_a_write_without_filter_and_stamp_asks_nothing() -> None:
+    """Who may write everything is not asked about, and only keeps out of the way of those who are."""
+    at = bench(FixedEngine(ALLOW))
+
+    reply = await ask(at, request(f"{RECORDS}/upsert", UPSERT))
+
+    assert isinstance(reply, Replace)
+    assert json.loads(reply.body or b"") == UPSERT
+    assert [reserved.checked for reserved in at.places.taken] == [False]
+    assert {asked.topic for asked in at.collections.asked} == {"collection"}
+
+
+async def test_a_read_reserves_nothing() -> None:
+    """Readers wait for nobody."""
+    at = bench(tenant())
+
+    await ask(at)
+
+    assert at.places.taken == []
+
+
+@pytest.mark.parametrize("how", ["left", "late"])
+async def test_records_whose_write_nobody_saw_end_stay_reserved_for_a_while(how: str) -> None:
+    """A client that leaves, or a database that is late, may still have its records written."""
+    at = bench(tenant())
+    exchange = at.exchange()
+    await exchange.handle(request(f"{RECORDS}/upsert", UPSERT))
+
+    if how == "left":
+        await exchange.ended()
+    else:
+        local = response(b"", 504)
+        local = replace(local, head=replace(local.head, attributes={"response.code_details": "response_timeout"}))
+        assert reason(await exchange.handle(local)) == (502, "database_late")
+
+    assert at.places.released[:1] == [False]
+
+
+@pytest.mark.parametrize("part", ["log", "credential", "client"])
+async def test_records_of_a_write_that_never_left_are_free_at_once(part: str) -> None:
+    """Whatever stops a write before it is forwarded, nobody has to wait for it."""
+    at = bench(tenant())
+    exchange = at.exchange()
+    if part == "log":
+        at.log.broken = True
+    elif part == "credential":
+        at.collections.answer = {**MODEL}
+        exchange = at.changed(credential=lambda: (_ for _ in ()).throw(SecretMissing("kb.key"))).exchange()
+    else:
+        at.collections.records = (["a"], ["a", "b"])
+
+    assert isinstance(await exchange.handle(request(f"{RECORDS}/upsert", UPSERT)), Immediate)
+
+    assert at.places.released == [True]
 
 
 LONG_FILTER = {"$or": [{"n": number} for number in range(300)]}

@@ -72,6 +72,21 @@ async def test_a_question_is_asked_with_the_gateways_credential_and_kept_for_sec
     assert {request.headers["x-chroma-token"] for request in database.requests} == {"own-key"}
 
 
+async def test_a_question_may_have_a_body(asker: Asker, database: Database) -> None:
+    """What is asked in a body is sent as JSON, and questions of other bodies are other questions."""
+    first, second = (
+        Question(topic="records", method="POST", target="/get", body=body) for body in (b'{"ids":["a"]}', b'{"ids":["b"]}')
+    )
+
+    facts = await asker.upstream.ask((first, second))
+
+    assert list(facts) == [first, second]
+    assert [(asked.method, asked.content, asked.headers["content-type"]) for asked in database.requests] == [
+        ("POST", b'{"ids":["a"]}', "application/json"),
+        ("POST", b'{"ids":["b"]}', "application/json"),
+    ]
+
+
 async def test_a_question_whose_time_would_tell_is_asked_each_time(asker: Asker, database: Database) -> None:
     """What is marked as not to be kept is never answered from memory."""
     question = Question(topic="collection", method="GET", target="/tickets", kept=False)

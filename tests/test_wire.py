@@ -61,6 +61,7 @@ PAIRS: list[tuple[Descriptor, Any]] = [
 ENUMS = [
     (ext_proc_pb2.BodySendMode, "ProcessingModeBodySendMode"),
     (ext_proc_pb2.HeaderAppendAction, "HeaderValueOptionHeaderAppendAction"),
+    (ext_proc_pb2.ResponseStatus, "CommonResponseResponseStatus"),
 ]
 
 
@@ -87,6 +88,10 @@ def test_enums_have_envoys_numbers() -> None:
     actions = core.HeaderValueOptionHeaderAppendAction
     assert {name: actions[name].value for name, _ in ext_proc_pb2.HeaderAppendAction.items()} == dict(
         ext_proc_pb2.HeaderAppendAction.items()
+    )
+    statuses = ext_proc.CommonResponseResponseStatus
+    assert {name: statuses[name].value for name, _ in ext_proc_pb2.ResponseStatus.items()} == dict(
+        ext_proc_pb2.ResponseStatus.items()
     )
 
 
@@ -147,6 +152,23 @@ def test_a_replacement_means_to_envoy_what_it_means_to_us(
     ] == [(name, value, 2) for name, value in fields]
     assert (mutation.remove_headers if mutation else []) == removed
     assert (phase.response.body_mutation.body if phase.response.body_mutation else None) == body
+
+
+@pytest.mark.parametrize(
+    ("event", "body", "expected"),
+    [
+        (Head(side=Side.REQUEST, fields=(), end_of_stream=True), b"{}", "CONTINUE_AND_REPLACE"),
+        (Head(side=Side.REQUEST, fields=(), end_of_stream=True), None, "CONTINUE"),
+        (Body(side=Side.REQUEST, data=b""), b"{}", "CONTINUE"),
+        (Body(side=Side.RESPONSE, data=b"{}"), b"{}", "CONTINUE"),
+    ],
+)
+def test_a_body_for_a_message_without_one_is_said_to_replace(event: Head | Body, body: bytes | None, expected: str) -> None:
+    """Envoy takes a body in the answer to a head only where it is told so; elsewhere that word would skip what follows."""
+    answer = codec.encode(event, Replace(body=body))
+
+    part = getattr(answer, answer.WhichOneof("response") or "")
+    assert ext_proc_pb2.ResponseStatus.Name(part.response.status) == expected
 
 
 @given(status=st.sampled_from([200, 401, 403, 404, 413, 502]), fields=fields, body=st.binary(max_size=50))

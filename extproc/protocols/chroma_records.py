@@ -58,8 +58,11 @@ def narrowed(form: Form, terms: tuple[Terms, ...]) -> Form:
             return replace(form, body={**(form.body or {}), "searches": searches})
         case "add" | "update":
             return _written(form, terms[0])
-        case "get" | "query" | "count" | "delete" if terms[0].where is not None:
-            return _filtered(form, where(terms[0].where))
+        case "get" | "query" | "count" | "delete":
+            condition = terms[0].where
+            return form if condition is None else _filtered(form, where(condition))
+        case _ if form.scope == "records" and any(each.where is not None or each.stamp is not None for each in terms):
+            raise Unfulfillable("a row filter or a stamp cannot be fulfilled on this operation")
         case _:
             return form
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extproc.decision import Terms
 from extproc.errors import UpstreamError
 from extproc.events import Response
-from extproc.operation import Answer
+from extproc.operation import Answer, FieldCondition
 from extproc.protocols.adapter import Adapter, Reading
 
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
@@ -324,3 +325,43 @@ def test_answer_of_another_adapter(adapter: Adapter, ask: Callable[..., Reading]
     """An answer that this adapter did not read is a mistake of the program."""
     with pytest.raises(TypeError):
         adapter.write_answer(_asked(ask, records, "get", 1), Answer(results=[], owners=[], form=object()))
+
+
+# --- counts -------------------------------------------------------------------------------------------------------------
+
+
+_ROW_FILTER = Terms(where=FieldCondition(operator="eq", field="tenant", value="t1"))
+
+
+@pytest.mark.parametrize("ids", [[], ["a"], ["a", "b", "a"]])
+def test_ids_that_are_counted_become_a_number(
+    ids: list[str], adapter: Adapter, ask: Callable[..., Reading], response: Callable[..., Response], records: str
+) -> None:
+    """The answer to a count that was asked as a get is what Chroma's own count gives, and is never passed on as it came."""
+    reading = adapter.narrow(ask("GET", f"{records}/count"), (_ROW_FILTER,))
+
+    answer = adapter.read_answer(reading, response({"ids": ids, "include": [], "documents": None}))
+
+    assert answer is not None
+    assert (answer.recast, answer.results, answer.owners) == (True, [], [])
+    assert adapter.write_answer(reading, answer) == str(len(ids)).encode()
+
+
+@pytest.mark.parametrize("body", [b"3", b"{}", b'{"ids":3,"include":[]}', b'{"ids":[],"include":[],"x":1}', b""])
+def test_a_count_that_is_no_list_of_ids_is_not_passed_on(
+    body: bytes, adapter: Adapter, ask: Callable[..., Reading], response: Callable[..., Response], records: str
+) -> None:
+    """A database that counts by itself has not been asked with the filter."""
+    reading = adapter.narrow(ask("GET", f"{records}/count"), (_ROW_FILTER,))
+
+    with pytest.raises(UpstreamError):
+        adapter.read_answer(reading, response(body))
+
+
+def test_a_count_without_a_row_filter_is_left_as_it_is(
+    adapter: Adapter, ask: Callable[..., Reading], response: Callable[..., Response], records: str
+) -> None:
+    """Without a row filter the database's own number goes to the client."""
+    reading = adapter.narrow(ask("GET", f"{records}/count"), (Terms(),))
+
+    assert adapter.read_answer(reading, response(b"3")) is None

@@ -17,7 +17,7 @@ from extproc.identity import Identifier, Issuer
 from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Exchange, Guard
 from extproc.protocols import adapter_for
-from extproc.protocols.adapter import Facts, Question
+from extproc.protocols.adapter import Facts, Question, Reservation
 from extproc.secret import Secret
 from support.shelf import MODEL
 
@@ -43,8 +43,12 @@ class MemoryLog:
 
 @dataclass(slots=True)
 class KnownCollections:
-    """Answers each question with one collection, and counts what was asked and forgotten."""
+    """Answers each question with one collection, or with whose records are there; counts what was asked and forgotten.
 
+    `records` are the ids that are the caller's own, then those that are there.
+    """
+
+    records: tuple[list[str], list[str]] = ([], [])
     asked: list[Question] = field(default_factory=list)
     forgotten: int = 0
     answer: Any = field(default_factory=lambda: dict(MODEL))
@@ -54,11 +58,33 @@ class KnownCollections:
         self.asked += questions
         if isinstance(self.answer, Exception):
             raise self.answer
+        if questions[0].topic == "own_records":
+            return {question: {"ids": ids} for question, ids in zip(questions, self.records, strict=True)}
         return dict.fromkeys(questions, self.answer)
 
     def forget(self) -> None:
         """Count."""
         self.forgotten += 1
+
+
+@dataclass(slots=True)
+class Places:
+    """Reserves whatever is wanted, and tells what was and how it was let go of; refuses everything while `broken`."""
+
+    taken: list[Reservation] = field(default_factory=list)
+    released: list[bool] = field(default_factory=list)
+    broken: Exception | None = None
+
+    async def take(self, wanted: Reservation) -> Places:
+        """Take."""
+        if self.broken:
+            raise self.broken
+        self.taken.append(wanted)
+        return self
+
+    def release(self, *, done: bool) -> None:
+        """Count, whether the write was sure to be done or not."""
+        self.released.append(done)
 
 
 @dataclass(slots=True)
@@ -87,6 +113,7 @@ class Bench:
     guard: Guard
     log: MemoryLog
     collections: KnownCollections
+    places: Places = field(default_factory=Places)
 
     def exchange(self) -> Exchange:
         """Begin an exchange."""
@@ -94,12 +121,12 @@ class Bench:
 
     def changed(self, **parts: Any) -> Bench:
         """Return the same bench with other parts in its guard."""
-        return Bench(guard=replace(self.guard, **parts), log=self.log, collections=self.collections)
+        return Bench(guard=replace(self.guard, **parts), log=self.log, collections=self.collections, places=self.places)
 
 
 def bench(engine: Engine, *, key: MaskKey | None = KEY, level: Level = Level.REQUEST) -> Bench:
     """Return a guard of one Chroma database around `engine`."""
-    log, collections, adapter = MemoryLog(), KnownCollections(), adapter_for("chroma")
+    log, collections, places, adapter = MemoryLog(), KnownCollections(), Places(), adapter_for("chroma")
     issuer = Issuer(
         issuer=ISSUER,
         audiences=frozenset({"vecgate"}),
@@ -117,13 +144,14 @@ def bench(engine: Engine, *, key: MaskKey | None = KEY, level: Level = Level.REQ
         ),
         engine=engine,
         upstream=collections,  # type: ignore[arg-type]  # what the pipeline asks of it is all here
+        reservations=places,  # type: ignore[arg-type]  # likewise
         credential=lambda: ("x-chroma-token", b"own-key"),
         witness=Witness(log=log, spans=Spans.create(None), database="kb", engine="chroma", clock=time.time_ns),
         mask_key=lambda: key,
         default_level=level,
         clock=time.time_ns,
     )
-    return Bench(guard=guard, log=log, collections=collections)
+    return Bench(guard=guard, log=log, collections=collections, places=places)
 
 
 def request(target: str, body: Any = None, *, method: str = "POST", roles: tuple[str, ...] = ("reader",)) -> Request:
