@@ -9,7 +9,7 @@ them. What UCAST cannot say is opaque; a filter on the elements of a list (`nest
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Literal
 
 from extproc.errors import Malformed, Unrecognised
@@ -132,32 +132,38 @@ def _clause(tree: Tree, above: str, depth: int) -> Condition | None:
         raise Malformed("a clause of a filter is an object", code="filter_malformed")
     if "key" in tree:
         return _predicate(tree, above)
-    match [name for name in tree if name in _CLAUSES]:
-        case ["has_id"]:
-            ids = members(tree, "a clause", frozenset({"has_id"}), frozenset({"has_id"}))["has_id"]
-            return FieldCondition(operator="in", field=ID, value=tuple(point_id(each) for each in listed(ids, "'has_id'")))
-        case ["has_vector"]:
-            text(members(tree, "a clause", frozenset({"has_vector"}))["has_vector"], "'has_vector'")
-            return OpaqueCondition(operator="has_vector", field=VECTOR)
-        case ["slice"]:
-            found = members(tree["slice"], "'slice'", frozenset({"total", "index"}), frozenset({"total", "index"}))
-            for name, value in found.items():
-                number(value, f"'{name}'")
-            members(tree, "a clause", frozenset({"slice"}))
-            return OpaqueCondition(operator="slice", field=ID)
-        case ["is_empty" | "is_null" as operator]:
-            place = members(tree, "a clause", frozenset({operator}), frozenset({operator}))[operator]
-            key = members(place, f"'{operator}'", frozenset({"key"}), frozenset({"key"}))["key"]
-            return OpaqueCondition(operator=operator, field=above + field(key))
-        case ["nested"]:
-            return _nested(members(tree, "a clause", frozenset({"nested"}), frozenset({"nested"}))["nested"], above, depth)
-        case []:
-            return _filter(tree, above, depth)
-        case _:
-            raise Malformed("a clause of a filter is of one kind", code="filter_malformed")
+    kinds = [name for name in tree if name in _CLAUSES]
+    if not kinds:
+        return _filter(tree, above, depth)
+    if len(kinds) > 1:
+        raise Malformed("a clause of a filter is of one kind", code="filter_malformed")
+    (kind,) = kinds
+    operand = members(tree, "a clause", frozenset({kind}), frozenset({kind}))[kind]
+    return _CLAUSES[kind](operand, above, depth)
 
 
-_CLAUSES: Final = frozenset({"has_id", "has_vector", "slice", "is_empty", "is_null", "nested"})
+def _has_id(operand: Tree, *_: Any) -> Condition:
+    return FieldCondition(operator="in", field=ID, value=tuple(point_id(each) for each in listed(operand, "'has_id'")))
+
+
+def _has_vector(operand: Tree, *_: Any) -> Condition:
+    text(operand, "'has_vector'")
+    return OpaqueCondition(operator="has_vector", field=VECTOR)
+
+
+def _slice(operand: Tree, *_: Any) -> Condition:
+    both = frozenset({"total", "index"})
+    for name, value in members(operand, "'slice'", both, both).items():
+        number(value, f"'{name}'")
+    return OpaqueCondition(operator="slice", field=ID)
+
+
+def _lacking(operator: str) -> Callable[[Tree, str, int], Condition]:
+    def clause(operand: Tree, above: str, _: int) -> Condition:
+        key = members(operand, f"'{operator}'", frozenset({"key"}), frozenset({"key"}))["key"]
+        return OpaqueCondition(operator=operator, field=above + field(key))
+
+    return clause
 
 
 def _nested(tree: Tree, above: str, depth: int) -> Condition | None:
@@ -165,6 +171,17 @@ def _nested(tree: Tree, above: str, depth: int) -> Condition | None:
     place = above + field(found["key"])
     inner = _filter(found["filter"], f"{place}.", depth)
     return OpaqueCondition(operator="nested", field=place) if inner is None else joined(_opaque("nested", inner))
+
+
+_CLAUSES: Final[Mapping[str, Callable[[Tree, str, int], Condition | None]]] = {
+    "has_id": _has_id,
+    "has_vector": _has_vector,
+    "slice": _slice,
+    "is_empty": _lacking("is_empty"),
+    "is_null": _lacking("is_null"),
+    "nested": _nested,
+}
+"""Clauses that have one member, by its name."""
 
 
 def _predicate(tree: Tree, above: str) -> Condition:

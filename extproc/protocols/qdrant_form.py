@@ -1,8 +1,8 @@
 """The one form that a request to Qdrant has here, from whichever interface it came.
 
 The body is a tree in the words of the REST interface: objects, lists and plain values, with leaves that are not looked into
-(`qdrant_queries.Probe`, `Records`, raw JSON). A wire (`qdrant_rest`, `qdrant_grpc`) makes a `Form` of bytes and bytes of it; what
-it means and how it is narrowed is said once, of this form. Nothing in it is changed in place.
+(`qdrant_queries.Probe`, `Records`, raw JSON). A wire (`qdrant_rest`, `qdrant_grpc`) makes a `Form` of bytes and bytes of it;
+what it means and how it is narrowed is said once, of this form. Nothing in it is changed in place.
 """
 
 from __future__ import annotations

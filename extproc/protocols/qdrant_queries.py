@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from extproc.errors import Malformed, Unrecognised
+from extproc.errors import Malformed
 from extproc.operation import Condition, tested_fields
 from extproc.protocols import qdrant_filters as filters
 from extproc.protocols.qdrant_filters import Tree, members
@@ -105,7 +105,8 @@ def _start(query: Tree, found: Findings, source: str | None) -> None:
         for each in query.get(name) or ():
             _input(each, found, source)
     if query.get("context") is not None:
-        _pairs(query["context"], found, source)
+        for each in _pairs(query["context"]):
+            _input(each, found, source)
 
 
 def _input(value: Tree, found: Findings, source: str | None) -> None:
@@ -115,10 +116,9 @@ def _input(value: Tree, found: Findings, source: str | None) -> None:
         found.ids.setdefault(source, []).append(filters.point_id(value))
 
 
-def _pairs(pairs: Tree, found: Findings, source: str | None) -> None:
+def _pairs(pairs: Tree) -> Iterator[Tree]:
     for pair in pairs if isinstance(pairs, list) else [pairs]:
-        for value in members(pair, "a pair of a context", _PAIR, _PAIR).values():
-            _input(value, found, source)
+        yield from members(pair, "a pair of a context", _PAIR, _PAIR).values()
 
 
 _PAIR: Final = frozenset({"positive", "negative"})
@@ -130,42 +130,47 @@ def _query(query: Tree, using: Tree, found: Findings, source: str | None) -> Non
     if not isinstance(query, dict):
         _input(query, found, source)
         return
-    match [name for name in query if name in KINDS]:
-        case [kind]:
-            members(query, f"a query by '{kind}'", KINDS[kind])
-        case _:
-            raise Malformed("a query is of one kind")
+    kinds = [name for name in query if name in KINDS]
+    if len(kinds) != 1:
+        raise Malformed("a query is of one kind")
+    (kind,) = kinds
+    members(query, f"a query by '{kind}'", KINDS[kind])
     operand = query[kind]
+    if kind == "order_by":
+        found.tests.add(order_field(operand))
+    elif kind == "formula":
+        found.tests.update(_formula(operand, _DEEPEST_FORMULA))
+    elif kind == "text":
+        # What is searched is the text index of a field, which `using` names in this case.
+        if using is None:
+            raise Malformed("a query by 'text' names a field with 'using'")
+        found.kinds.add("text")
+        found.tests.add(filters.field(using))
+    else:
+        for value in _inputs(kind, operand):
+            _input(value, found, source)
+
+
+def _inputs(kind: str, operand: Tree) -> Iterator[Tree]:
+    """Give the vectors and points that a query starts from; fusion, rrf and sample start from none."""
     match kind:
         case "nearest":
-            _input(operand, found, source)
+            yield operand
         case "recommend":
-            sides = members(operand, "'recommend'", _PAIR | {"strategy"})
-            for side in _PAIR:
-                for each in sides.get(side, ()):
-                    _input(each, found, source)
+            for side, values in members(operand, "'recommend'", _PAIR | {"strategy"}).items():
+                yield from values if side in _PAIR else ()
         case "discover":
             parts = members(operand, "'discover'", frozenset({"target", "context"}), frozenset({"target"}))
-            _input(parts["target"], found, source)
-            _pairs(parts.get("context", []), found, source)
+            yield parts["target"]
+            yield from _pairs(parts.get("context", []))
         case "context":
-            _pairs(operand, found, source)
+            yield from _pairs(operand)
         case "relevance_feedback":
             parts = members(operand, "'relevance_feedback'", _FEEDBACK, _FEEDBACK)
-            _input(parts["target"], found, source)
+            yield parts["target"]
             for each in filters.listed(parts["feedback"], "'feedback'"):
-                _input(members(each, "a feedback", _EXAMPLE, _EXAMPLE)["example"], found, source)
-        case "order_by":
-            found.tests.add(order_field(operand))
-        case "formula":
-            found.tests.update(_formula(operand, _DEEPEST_FORMULA))
-        case "text":
-            # What is searched is the text index of a field, which `using` names in this case.
-            if using is None:
-                raise Malformed("a query by 'text' names a field with 'using'")
-            found.kinds.add("text")
-            found.tests.add(filters.field(using))
-        case _:  # fusion, rrf and sample look at nothing
+                yield members(each, "a feedback", _EXAMPLE, _EXAMPLE)["example"]
+        case _:
             pass
 
 
@@ -231,20 +236,23 @@ def _operation(tree: dict[str, Any], depth: int) -> set[str]:
     if len(tree) != 1:
         raise Malformed("an expression has one operator")
     ((operator, operand),) = tree.items()
+    match operator:
+        case "geo_distance":
+            return {filters.field(members(operand, "'geo_distance'", frozenset({"origin", "to"}), frozenset({"to"}))["to"])}
+        case "datetime_key":
+            return {filters.field(operand)}
+        case "datetime":
+            filters.text(operand, "'datetime'")
+            return set()
+        case _:
+            return {name for part in _parts(operator, operand) for name in _formula(part, depth - 1)}
+
+
+def _parts(operator: str, operand: Tree) -> list[Any]:
+    """Return the expressions that an operator is applied to."""
     if operator in _LISTS:
-        parts = filters.listed(operand, shown(operator))
-    elif operator in _SINGLE:
-        parts = [operand]
-    elif operator in _OBJECTS:
-        found = members(operand, shown(operator), _OBJECTS[operator])
-        parts = [value for name, value in found.items() if name in _EXPRESSIONS]
-    elif operator == "geo_distance":
-        return {filters.field(members(operand, "'geo_distance'", frozenset({"origin", "to"}), frozenset({"to"}))["to"])}
-    elif operator == "datetime_key":
-        return {filters.field(operand)}
-    elif operator == "datetime":
-        filters.text(operand, "'datetime'")
-        return set()
-    else:  # pragma: no cover - there is no other
-        raise Unrecognised(f"the operator {shown(operator)} is not known", code="operator_unknown")
-    return {name for part in parts for name in _formula(part, depth - 1)}
+        return filters.listed(operand, shown(operator))
+    if operator in _SINGLE:
+        return [operand]
+    found = members(operand, shown(operator), _OBJECTS[operator])
+    return [value for name, value in found.items() if name in _EXPRESSIONS]

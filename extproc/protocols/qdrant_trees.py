@@ -88,21 +88,7 @@ def _choice(message: Any, oneof: str) -> tuple[str, Any]:
 
 def _condition(message: Any) -> Any:
     kind, value = _choice(message, "condition_one_of")
-    match kind:
-        case "filter":
-            return tree(value)
-        case "field":
-            return Tree(_field(value), message)
-        case "has_id":
-            return Tree({"has_id": [point_id(each) for each in value.has_id]}, message)
-        case "has_vector":
-            return Tree({"has_vector": value.has_vector}, message)
-        case "slice":
-            return Tree({"slice": {"total": value.total, "index": value.index}}, message)
-        case "is_empty" | "is_null":
-            return Tree({kind: {"key": value.key}}, message)
-        case _:
-            return Tree({"nested": {"key": value.key, "filter": tree(value.filter)}}, message)
+    return tree(value) if kind == "filter" else Tree(_CLAUSES[kind](value), message)
 
 
 def _field(message: Any) -> dict[str, Any]:
@@ -114,6 +100,16 @@ def _field(message: Any) -> dict[str, Any]:
         found["range"] = dict.fromkeys(found.pop("datetime_range"), "")  # which bounds, but not the times
     return found
 
+
+_CLAUSES: Final[Mapping[str, Callable[[Any], dict[str, Any]]]] = {
+    "field": _field,
+    "has_id": lambda clause: {"has_id": [point_id(each) for each in clause.has_id]},
+    "has_vector": lambda clause: {"has_vector": clause.has_vector},
+    "slice": lambda clause: {"slice": {"total": clause.total, "index": clause.index}},
+    "is_empty": lambda clause: {"is_empty": {"key": clause.key}},
+    "is_null": lambda clause: {"is_null": {"key": clause.key}},
+    "nested": lambda clause: {"nested": {"key": clause.key, "filter": tree(clause.filter)}},
+}
 
 _MATCHES: Final = {
     "keyword": ("value", None),
@@ -209,23 +205,30 @@ def _pair(message: Any) -> Any:
 
 def _query(message: Any) -> Any:
     kind, value = _choice(message, "variant")
-    match kind:
-        case "nearest_with_mmr":
-            return Tree({"nearest": tree(value.nearest)}, message)
-        case "context":
-            return Tree({"context": [tree(each) for each in value.pairs]}, message)
-        case "discover":
-            pairs = [tree(each) for each in value.context.pairs]
-            return Tree({"discover": {"target": tree(value.target), "context": pairs}}, message)
-        case "formula":
-            return Tree({"formula": tree(value.expression)}, message)
-        case "relevance_feedback":
-            feedback = [{"example": tree(each.example), "score": each.score} for each in value.feedback]
-            return Tree({kind: {"target": tree(value.target), "feedback": feedback, "strategy": {}}}, message)
-        case "fusion" | "sample" | "rrf" | "text":
-            return Tree({kind: {}}, message)
-        case _:
-            return Tree({kind: tree(value)}, message)
+    return Tree(_QUERIES[kind](value) if kind in _QUERIES else {kind: tree(value)}, message)
+
+
+def _discover(query: Any) -> dict[str, Any]:
+    return {"discover": {"target": tree(query.target), "context": [tree(each) for each in query.context.pairs]}}
+
+
+def _feedback(query: Any) -> dict[str, Any]:
+    feedback = [{"example": tree(each.example), "score": each.score} for each in query.feedback]
+    return {"relevance_feedback": {"target": tree(query.target), "feedback": feedback, "strategy": {}}}
+
+
+_QUERIES: Final[Mapping[str, Callable[[Any], dict[str, Any]]]] = {
+    "nearest_with_mmr": lambda query: {"nearest": tree(query.nearest)},
+    "context": lambda query: {"context": [tree(each) for each in query.pairs]},
+    "discover": _discover,
+    "formula": lambda query: {"formula": tree(query.expression)},
+    "relevance_feedback": _feedback,
+    # Nothing of these is looked at.
+    "fusion": lambda _: {"fusion": {}},
+    "sample": lambda _: {"sample": {}},
+    "rrf": lambda _: {"rrf": {}},
+    "text": lambda _: {"text": {}},
+}
 
 
 def _order(message: Any) -> Any:
@@ -239,21 +242,33 @@ def _expression(message: Any) -> Any:
             return value
         case "condition":
             return tree(value)
-        case "datetime" | "datetime_key":
-            return {kind: value}
-        case "geo_distance":
-            return {kind: {"to": value.to}}
-        case "mult" | "sum" | "max" | "min":
-            return {kind: [tree(each) for each in getattr(value, kind)]}
-        case "div":
-            return {kind: {"left": tree(value.left), "right": tree(value.right)}}
-        case "pow":
-            return {kind: {"base": tree(value.base), "exponent": tree(value.exponent)}}
-        case "exp_decay" | "gauss_decay" | "lin_decay":
-            target = {"target": tree(value.target)} if value.HasField("target") else {}
-            return {kind: {"x": tree(value.x), **target}}
         case _:
-            return {kind: tree(value)}
+            return {kind: _EXPRESSIONS[kind](value) if kind in _EXPRESSIONS else tree(value)}
+
+
+def _list_of(name: str) -> Callable[[Any], Any]:
+    return lambda expression: [tree(each) for each in getattr(expression, name)]
+
+
+def _decay(expression: Any) -> Any:
+    target = {"target": tree(expression.target)} if expression.HasField("target") else {}
+    return {"x": tree(expression.x), **target}
+
+
+_EXPRESSIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "datetime": str,
+    "datetime_key": str,
+    "geo_distance": lambda expression: {"to": expression.to},
+    "mult": _list_of("mult"),
+    "sum": _list_of("sum"),
+    "max": _list_of("max"),
+    "min": _list_of("min"),
+    "div": lambda expression: {"left": tree(expression.left), "right": tree(expression.right)},
+    "pow": lambda expression: {"base": tree(expression.base), "exponent": tree(expression.exponent)},
+    "exp_decay": _decay,
+    "gauss_decay": _decay,
+    "lin_decay": _decay,
+}
 
 
 def _idf(message: Any) -> Any:
