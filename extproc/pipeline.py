@@ -249,6 +249,8 @@ class Exchange:
 
     async def _answered(self, response: Response) -> Reply:
         """Take a whole response to the client: masked, and on record first."""
+        if self._probe is not None:
+            return self._probed(response)
         guard, reading, account = self._guard, self._reading, self._account
         self._forget_names()
         self._response = response
@@ -258,7 +260,7 @@ class Exchange:
             account.detail = _details(response.head)
             raise _by_envoy(response, asked=reading is not None)
         if reading is None:
-            return self._probed(response)
+            raise UpstreamError("an answer to a request that was never decided", code="answer_unasked")
         if guard.adapter.failed(response):
             forwarding.require_readable(response.head)
             native = guard.adapter.read_error(response)
@@ -271,10 +273,11 @@ class Exchange:
         return forwarding.trailers_towards_client(response.trailers, guard.adapter.trailers) if response.trailers else reply
 
     def _probed(self, response: Response) -> Reply:
-        """Let the database's own word on its health through; nothing else comes without having been asked for."""
-        if self._probe is None:
-            raise UpstreamError("an answer to a request that was never decided", code="answer_unasked")
-        return self._guard.adapter.read_error(response) if self._guard.adapter.failed(response) else Continue()
+        """Let the database's own word on its health through; nobody is named in it, so nothing is on record."""
+        adapter = self._guard.adapter
+        if _made_by_envoy(response):
+            return adapter.denial(Denial(error=_by_envoy(response, asked=True), exchange=self._account.exchange))
+        return adapter.read_error(response) if adapter.failed(response) else Continue()
 
     async def _closed(self, trailers: Fields) -> Reply:
         """Let through what the engine's clients need of trailers; should they say that the call failed, it failed."""
@@ -283,8 +286,7 @@ class Exchange:
             whole = msgspec.structs.replace(self._response, body=b"", trailers=trailers)
             if adapter.failed(whole):
                 native = adapter.read_error(whole)
-                if self._probe is None:
-                    await self._conclude("failed", native.status)
+                await self._conclude("failed", native.status)
                 return native
         return forwarding.trailers_towards_client(trailers, adapter.trailers)
 

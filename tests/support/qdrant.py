@@ -43,6 +43,11 @@ class Qdrant:
     seen: list[Call] = field(default_factory=list)
     rest: int = 0
     grpc: int = 0
+    calls: Any = None
+
+    def stop(self) -> None:
+        """Close the gRPC interface."""
+        self.calls.stop(0).wait()
 
     def last(self, target: str | None = None) -> Call:
         """Return the last request, of those to `target` if it is named."""
@@ -73,6 +78,7 @@ def qdrant_server(key: str | None = None) -> Iterator[Qdrant]:
     rpc.add_generic_rpc_handlers(handlers(server))
     server.grpc = rpc.add_insecure_port("127.0.0.1:0")
     rpc.start()
+    server.calls = rpc
     try:
         yield server
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,30 +29,35 @@ class Doors:
 
     def client(self, over: Transport, *roles: str, **claims: Any) -> QdrantClient:
         """Return an unchanged client whose API key is a token of these roles; with none, no key."""
-        return client(self.rest, self.grpc, over, self.gateway.issuer.token(*roles, **claims) if roles else None)
+        key = self.gateway.issuer.token(*roles, **claims) if roles else None
+        return QdrantClient(**_settings(self.rest, self.grpc, over, key))
 
     def asynchronous(self, over: Transport, *roles: str) -> AsyncQdrantClient:
         """Return the client's asynchronous form."""
-        return client(self.rest, self.grpc, over, self.gateway.issuer.token(*roles), kind=AsyncQdrantClient)
+        return AsyncQdrantClient(**_settings(self.rest, self.grpc, over, self.gateway.issuer.token(*roles)))
 
     def direct(self, over: Transport) -> QdrantClient:
         """Return a client that goes past the gateway, with the database's own key."""
-        return client(self.database.rest, self.database.grpc, over, RAW_KEY)
+        return QdrantClient(**_settings(self.database.rest, self.database.grpc, over, RAW_KEY))
+
+    def direct_asynchronous(self, over: Transport) -> AsyncQdrantClient:
+        """Return an asynchronous client that goes past the gateway."""
+        return AsyncQdrantClient(**_settings(self.database.rest, self.database.grpc, over, RAW_KEY))
 
 
-def client(rest: int, grpc: int, over: Transport, key: str | None, *, kind: Any = QdrantClient) -> Any:
-    """Return an unchanged client of a database on loopback ports."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # it says that a key crosses in clear, which it does
-        return kind(
-            url=f"http://127.0.0.1:{rest}",
-            grpc_port=grpc,
-            prefer_grpc=over == "grpc",
-            api_key=key,
-            https=False,
-            timeout=30,
-            check_compatibility=False,
-        )
+def _settings(rest: int, grpc: int, over: Transport, key: str | None) -> dict[str, Any]:
+    """Return the arguments of an unchanged client on loopback ports.
+
+    The key stands where `api_key` would put it, but for the warning that it crosses in clear.
+    """
+    return {
+        "url": f"http://127.0.0.1:{rest}",
+        "grpc_port": grpc,
+        "prefer_grpc": over == "grpc",
+        "headers": {"api-key": key} if key else {},
+        "timeout": 30,
+        "check_compatibility": False,
+    }
 
 
 @contextmanager
