@@ -8,6 +8,7 @@ it was sent, so that a test can look at it.
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
@@ -59,6 +60,14 @@ class Qdrant:
             for each in self.local.get_collections().collections:
                 self.local.delete_collection(each.name)
             self.seen.clear()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back what the local mode warns of, which is what it does otherwise than a server."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextmanager

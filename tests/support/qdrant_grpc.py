@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc as rpc
 
-from support.qdrant import Call, Qdrant
+from support.qdrant import Call, Qdrant, quiet
 from support.qdrant_keys import Forbidden, Refused
 from support.qdrant_methods import METHODS
 from support.qdrant_queries import QUERIES
@@ -40,7 +40,7 @@ def _respond(server: Qdrant, name: str, headers: dict[str, str], body: bytes, co
         sent = request.FromString(body)
         if access is not None:
             access.require(_collections(sent), write=write)
-        with server.lock:
+        with server.lock, quiet():
             encoded: bytes = function(server.local, sent).SerializeToString()
     except Exception as error:  # noqa: BLE001 - a server answers whatever happens
         context.abort(*_failure(error))

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from support.qdrant import Call, Qdrant
+from support.qdrant import Call, Qdrant, quiet
 from support.qdrant_keys import Forbidden, Refused
 from support.qdrant_routes import ROUTES, Missing
 
@@ -60,7 +60,7 @@ def _respond(server: Qdrant, method: str, target: str, headers: dict[str, str], 
             sent = json.loads(body) if body else None
             if access is not None:
                 access.require(_collections(names, sent), write=write)
-            with server.lock:
+            with server.lock, quiet():
                 result = function(server.local, names, sent)
         except Exception as error:  # noqa: BLE001 - a server answers whatever happens
             status, text = _failure(error)
