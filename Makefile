@@ -19,9 +19,10 @@ OPA_VERSION := 1.22.2
 VENV := .venv
 BIN := $(VENV)/bin
 OPA := .cache/bin/opa-$(OPA_VERSION)
+JAVASCRIPT := .cache/javascript
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench chaos soak tenancy fuzz fmt venv opa lock wire schemas envoy
+.PHONY: help demo test check bench chaos soak tenancy fuzz fmt venv opa lock wire schemas envoy javascript
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,7 +30,7 @@ help: ## say what there is
 demo: venv ## show the main job on embedded parts: make demo DEMO_ARGS=--once leaves when the story is told
 	$(BIN)/vecgate demo $(DEMO_ARGS)
 
-test: venv opa ## run every test, on real Envoy, Chroma and OPA
+test: venv opa javascript ## run every test, on real Envoy, Chroma and OPA
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(TEST_ARGS)
 
 check: venv opa ## lint, types, import contracts, policy tools
@@ -79,6 +80,15 @@ $(OPA):
 	@mkdir -p $(@D)
 	GOBIN=$(abspath $(@D)) CGO_ENABLED=0 $(GO) install github.com/open-policy-agent/opa@v$(OPA_VERSION)
 	@mv $(@D)/opa $@
+
+javascript: ## install the official JavaScript client, for one test; without Node it is left out
+	@command -v npm >/dev/null || exit 0; $(MAKE) --no-print-directory $(JAVASCRIPT)/.made
+
+$(JAVASCRIPT)/.made: tests/javascript/package.json tests/javascript/package-lock.json
+	@mkdir -p $(@D)
+	cp $^ $(@D)
+	npm ci --prefix $(@D) --silent --no-audit --no-fund
+	@touch $@
 
 lock: venv ## resolve the dependencies again
 	$(BIN)/uv pip compile pyproject.toml --extra local --extra qdrant --group dev --generate-hashes --quiet --custom-compile-command "make lock" \
