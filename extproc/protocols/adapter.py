@@ -7,8 +7,9 @@ read something other than what was decided. What an adapter does not know it ref
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from extproc.decision import Terms
 from extproc.errors import Error
@@ -16,8 +17,7 @@ from extproc.events import Fields, Head, Immediate, Request, Response
 from extproc.operation import Answer, Operation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Something that only the database knows, to be asked with the gateway's own credential.
 
     `topic` is the kind of question (one word, for evidence); `method`, `target` and `body`, which is JSON, are how it is asked.
@@ -36,8 +36,7 @@ Facts = dict[Question, object]
 """Answers to questions: the decoded JSON document, or None where the database says that there is no such thing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation:
+class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     """Records of a collection that a request writes, by their ids; `ids` None means any of them.
 
     Where the database must first be asked whose they are (`checked`), nobody else may write them until the request is done.
@@ -49,8 +48,7 @@ class Reservation:
     checked: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """A request as the adapter understands it.
 
     While `questions` is not empty the request is not settled: the answers go back through `Adapter.resolve`. `form` is the
@@ -66,8 +64,7 @@ class Reading:
     reserves: Reservation | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """The canonical request that is forwarded. `body` None means that the request has none.
 
     `content_type` is what kind of body the adapter has put where the client sent none; `fields` are further header fields that
@@ -81,8 +78,7 @@ class Outgoing:
     fields: Fields = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Denial:
+class Denial(msgspec.Struct, frozen=True, kw_only=True):
     """What a refused caller is told: the error's status and code, a message without values, and the exchange's id."""
 
     error: Error

@@ -10,7 +10,6 @@ be asked is in `chroma_forms`, what it means in `chroma_operations`, what comes 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -79,7 +78,7 @@ class Chroma:
         form = _form(reading)
         if reading.questions[0].topic == chroma_records.OWN:
             chroma_records.refuse_foreign(reading.questions, facts)
-            return replace(reading, questions=())
+            return msgspec.structs.replace(reading, questions=())
         (question,) = reading.questions
         found = _found(form, facts[question])
         if form.kind == "create":
@@ -114,12 +113,12 @@ class Chroma:
         Raises `Unfulfillable`, `Denied`, `Malformed`.
         """
         form = chroma_operations.narrowed(_form(reading), terms)
-        return replace(
-            reading,
-            questions=chroma_records.questions(form, terms[0]),
-            reserves=chroma_records.reservation(form, terms[0]),
-            form=chroma_records.narrowed(form, terms),
-        )
+        asked: tuple[Question, ...] = ()
+        if chroma_records.bound(terms):
+            asked = chroma_records.questions(form, terms[0])
+            form = chroma_records.narrowed(form, terms)
+        reserved = chroma_records.reservation(form, terms[0])
+        return Reading(operations=reading.operations, form=form, questions=asked, outdates=reading.outdates, reserves=reserved)
 
     def write(self, reading: Reading) -> Outgoing:
         """Return the canonical bytes of a reading."""
@@ -185,8 +184,7 @@ def _question(tenant: str, database: str, *asked: str) -> Question:
     return Question(topic="collection", method="GET", target=str(Target(segments=segments)), kept=asked[0] == "by-id")
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     """What the database tells of a collection."""
 
     id: str

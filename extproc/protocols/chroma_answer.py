@@ -8,7 +8,6 @@ lengths, make the whole answer unreadable, and nothing of it is passed on.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
@@ -61,16 +60,14 @@ class _Search(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     select: list[_Column]
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
+class _Columns(msgspec.Struct, frozen=True):
     """What an answer says of its own columns: its `include`, or each search's `select`."""
 
     include: _Include
     select: list[_Column]
 
 
-@dataclass(frozen=True, slots=True)
-class _Count:
+class _Count(msgspec.Struct, frozen=True):
     """How many records there are: the answer to a `count` that was asked as a `get`."""
 
     records: int

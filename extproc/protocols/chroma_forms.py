@@ -70,8 +70,7 @@ class Shape:
     names: Literal["nothing", "name", "uuid"] = "nothing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class Form(msgspec.Struct, frozen=True, kw_only=True):
     """A request, understood. `size` is the body's as it came, in bytes; `queries` counts the query vectors of a `query`."""
 
     kind: Kind

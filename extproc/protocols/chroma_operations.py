@@ -6,7 +6,6 @@ A collection that is named by its id stands as `UNNAMED` in an Operation until t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final, Literal
 
 import msgspec
@@ -170,12 +169,12 @@ def narrowed(form: Form, terms: Sequence[Terms]) -> Form:
         return form
     match form.kind:
         case "get":
-            return replace(form, body=_narrowed(form, terms[0], "limit", None))
+            return msgspec.structs.replace(form, body=_narrowed(form, terms[0], "limit", None))
         case "query":
-            return replace(form, body=_narrowed(form, terms[0], "n_results", _RESULTS))
+            return msgspec.structs.replace(form, body=_narrowed(form, terms[0], "n_results", _RESULTS))
         case "search":
             searches = [_narrowed_search(*each) for each in zip(form.body["searches"], terms, strict=True)]
-            return replace(form, body={**form.body, "searches": searches})
+            return msgspec.structs.replace(form, body={**form.body, "searches": searches})
         case _:
             return form
 

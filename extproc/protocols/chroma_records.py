@@ -9,7 +9,6 @@ It knows no policy and asks nothing itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -34,6 +33,14 @@ _NOT_PLAIN: Final = frozenset(b"[{")
 _Record = dict[str, msgspec.Raw]
 
 
+def bound(terms: tuple[Terms, ...]) -> bool:
+    """Return whether it matters whose the records are."""
+    for each in terms:  # noqa: SIM110 - every request passes here, and a generator costs as much again
+        if each.where is not None or each.stamp is not None:
+            return True
+    return False
+
+
 def reservation(form: Form, terms: Terms) -> Reservation | None:
     """Return what a request reserves: the records that it writes or deletes."""
     if form.kind not in _WRITES:
@@ -47,7 +54,7 @@ def reservation(form: Form, terms: Terms) -> Reservation | None:
 
 
 def narrowed(form: Form, terms: tuple[Terms, ...]) -> Form:
-    """Return `form` so that it reads, counts and deletes the caller's own records, and that what it writes is the caller's own.
+    """Return `form`, whose `terms` are bound, so that it reads, counts, deletes and writes none but the caller's own records.
 
     Raises `Unfulfillable` for a condition or stamp that Chroma cannot have, `Denied` for a record that would be nobody's own,
     `Malformed`.
@@ -55,13 +62,13 @@ def narrowed(form: Form, terms: tuple[Terms, ...]) -> Form:
     match form.kind:
         case "search":
             searches = [_searched(*each) for each in zip((form.body or {})["searches"], terms, strict=True)]
-            return replace(form, body={**(form.body or {}), "searches": searches})
+            return msgspec.structs.replace(form, body={**(form.body or {}), "searches": searches})
         case "add" | "update":
             return _written(form, terms[0])
         case "get" | "query" | "count" | "delete":
             condition = terms[0].where
             return form if condition is None else _filtered(form, where(condition))
-        case _ if form.scope == "records" and any(each.where is not None or each.stamp is not None for each in terms):
+        case _ if form.scope == "records":
             raise Unfulfillable("a row filter or a stamp cannot be fulfilled on this operation")
         case _:
             return form
@@ -69,8 +76,8 @@ def narrowed(form: Form, terms: tuple[Terms, ...]) -> Form:
 
 def questions(form: Form, terms: Terms) -> tuple[Question, ...]:
     """Return what must be asked before records are written: which of the ids are the caller's own, then which are there."""
-    condition = ownership.owned(terms)
-    if form.kind not in {"add", "update"} or condition is None:
+    condition = ownership.owned(terms) if form.kind in {"add", "update"} else None
+    if condition is None:
         return ()
     named = {"ids": (form.body or {})["ids"], "include": []}
     target = str(_beside(form, "get"))
@@ -113,7 +120,7 @@ def _filtered(form: Form, clause: Where) -> Form:
         # Chroma refuses it; with the policy's filter in it, it would delete some records or other.
         raise Malformed("a 'limit' on a deletion needs a filter")
     body["where"] = conjoined(clause, body.get("where"))
-    return replace(form, body=body)
+    return msgspec.structs.replace(form, body=body)
 
 
 def _counted(form: Form, clause: Where) -> Form:
@@ -122,7 +129,7 @@ def _counted(form: Form, clause: Where) -> Form:
         raise Unfulfillable("an answer without a body cannot be counted anew")
     if not {_DEFAULT_LEVEL}.issuperset(form.target.query):
         raise Unfulfillable("a row filter can be fulfilled on a count of what is in the log as well, and on no other")
-    return replace(form, method="POST", target=_beside(form, "get"), body={"where": clause, "include": []})
+    return msgspec.structs.replace(form, method="POST", target=_beside(form, "get"), body={"where": clause, "include": []})
 
 
 def _searched(search: dict[str, Any], terms: Terms) -> dict[str, Any]:
@@ -133,14 +140,12 @@ def _searched(search: dict[str, Any], terms: Terms) -> dict[str, Any]:
 
 
 def _written(form: Form, terms: Terms) -> Form:
-    if terms.where is None and terms.stamp is None:
-        return form
     body = form.body or {}
     stamp = {name: msgspec.Raw(msgspec.json.encode(checked_value(value))) for name, value in (terms.stamp or {}).items()}
     records = _stamped(body, {checked_name(name): raw for name, raw in stamp.items()})
     if terms.where is not None:
         _refuse_unowned(form, terms.where, records)
-    return replace(form, body={**body, "metadatas": records}) if stamp else form
+    return msgspec.structs.replace(form, body={**body, "metadatas": records}) if stamp else form
 
 
 def _stamped(body: Mapping[str, Any], stamp: _Record) -> list[_Record]:

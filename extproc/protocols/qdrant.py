@@ -8,8 +8,9 @@ of bytes and bytes of it; there is one for each interface, and the adapter of ea
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
+
+import msgspec
 
 from extproc.decision import Terms
 from extproc.events import Head, Immediate, Request, Response, Transport
@@ -62,17 +63,15 @@ class Wire(Protocol):
         """Return the bytes of an answer after its results were changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Settled:
+class _Settled(msgspec.Struct, frozen=True):
     """A request whose collections are known by their own names. `starts` are the points to be asked for, by question."""
 
     form: Form
     parts: tuple[Part, ...]
-    starts: Mapping[Question, frozenset[str | int]] = field(default_factory=dict)
+    starts: Mapping[Question, frozenset[str | int]] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Unsettled:
+class _Unsettled(msgspec.Struct, frozen=True):
     """A request whose names may be aliases."""
 
     form: Form
@@ -118,14 +117,14 @@ class Qdrant:
             form = qdrant_names.resolved(found.form, known)
             return _reading(form, qdrant_operations.parts(form, found.database, known))
         qdrant_terms.refuse_hidden(_settled(reading).starts, facts)
-        return replace(reading, questions=())
+        return msgspec.structs.replace(reading, questions=())
 
     def narrow(self, reading: Reading, terms: tuple[Terms, ...]) -> Reading:
         """Apply each operation's terms to the request. Raises `Unfulfillable`, `Denied`."""
         found = _settled(reading)
         starts = qdrant_terms.starts(found.parts, terms)
         form = qdrant_terms.narrowed(found.form, found.parts, terms)
-        return replace(reading, form=_Settled(form, found.parts, starts), questions=tuple(starts))
+        return msgspec.structs.replace(reading, form=_Settled(form, found.parts, starts), questions=tuple(starts))
 
     def write(self, reading: Reading) -> Outgoing:
         """Return the canonical bytes of a reading."""

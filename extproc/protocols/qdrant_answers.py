@@ -8,7 +8,6 @@ scroll for a get), the answer is put back into the form that the client expects.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -89,8 +88,7 @@ _numbers: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _described: Final = msgspec.json.Decoder(dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(msgspec.Struct, frozen=True):
     """An answer as it was read: the envelope, its result, and the records or scores behind each Result."""
 
     envelope: _Envelope

@@ -8,7 +8,6 @@ whose keys are free; a list for any of several patterns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -18,8 +17,7 @@ from extproc.protocols.qdrant_members import value
 from extproc.protocols.strict_json import shown
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """An object whose keys are names, each with a value of one pattern."""
 
     pattern: Any

@@ -8,8 +8,9 @@ what it means and how it is narrowed is said once, of this form. Nothing in it i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+import msgspec
 
 from extproc.operation import Value
 from extproc.protocols.ownership import Written
@@ -55,8 +56,7 @@ class Records(Protocol):
         """Return the same points, each with the `stamp` in its payload."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class Form(msgspec.Struct, frozen=True, kw_only=True):
     """A request, understood.
 
     `collection` is the name it was sent to, and once aliases are resolved the collection's own. `names` are the other names
@@ -70,7 +70,7 @@ class Form:
     scope: str
     size: int
     collection: str | None = None
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     origin: Any = None
     query: tuple[tuple[str, str], ...] = ()

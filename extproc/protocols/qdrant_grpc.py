@@ -8,9 +8,9 @@ because no answer with a message can be made on this side of it: one and the sam
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from google.protobuf.message import DecodeError
 
 from extproc.errors import Malformed, Unrecognised, Unsupported, UpstreamError
@@ -29,8 +29,7 @@ _BODILESS: Final = frozenset({"service", "list", "describe", "measure", "create"
 """Kinds of calls of which nothing but the collection is looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
+class _Origin(msgspec.Struct, frozen=True):
     """The call that a form was made of: its name, its message, its tree, and the header fields that it needs on its way."""
 
     rpc: str

@@ -7,7 +7,6 @@ that the compiled messages do not know are left out of an answer that is written
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -32,8 +31,7 @@ _VECTOR_KEYS: Final = (b"indices", b"#type")
 _MATRIX: Final = frozenset({"qdrant.SearchMatrixPairsResponse", "qdrant.SearchMatrixOffsetsResponse"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(msgspec.Struct, frozen=True):
     """An answer as it was read, and the messages of the records behind each Result."""
 
     message: Any

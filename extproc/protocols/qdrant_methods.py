@@ -6,17 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from qdrant_client import grpc as messages
 from qdrant_client.grpc import snapshots_service_pb2 as snapshots
 
 from extproc.protocols.qdrant_form import Kind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One call. `answer` is the message of an answer that is looked into, None where it is passed on as it is.
 
     `lists` are members of the tree that are lists, which a message leaves out where they are empty.

@@ -8,8 +8,9 @@ that is an alias names nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Final
+
+import msgspec
 
 from extproc.errors import Malformed, NotFound, UpstreamError
 from extproc.protocols.adapter import Question
@@ -77,7 +78,7 @@ def resolved(form: Form, known: Mapping[str, str]) -> Form:
             _refuse_alias_of_alias(body["actions"], known)
         case _:
             pass
-    return replace(form, collection=collection, body=body)
+    return msgspec.structs.replace(form, collection=collection, body=body)
 
 
 def _query(query: Any, known: Mapping[str, str]) -> Any:

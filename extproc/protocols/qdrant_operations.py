@@ -8,7 +8,6 @@ own: decided by itself, under terms of its own.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
@@ -53,8 +52,7 @@ _ALL: Final = "*"
 Role = Literal["own", "probe", "beside"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One operation of a request, and where it stands.
 
     `place` is the number of its query or change in the body. `role` says what it does there: the query's or change's `own`

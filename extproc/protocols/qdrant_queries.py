@@ -8,8 +8,9 @@ named as a probe is read, although nothing of it comes back.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+
+import msgspec
 
 from extproc.errors import Malformed
 from extproc.operation import Condition, tested_fields
@@ -36,13 +37,12 @@ class Probe:
         self.raw: Final = raw
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(msgspec.Struct):
     """What is found on the way through one query. `ids` are probes by the collection that they are read from, None its own."""
 
-    tests: set[str] = field(default_factory=set)
-    kinds: set[Literal["vector", "text"]] = field(default_factory=set)
-    ids: dict[str | None, list[str | int]] = field(default_factory=dict)
+    tests: set[str] = msgspec.field(default_factory=set)
+    kinds: set[Literal["vector", "text"]] = msgspec.field(default_factory=set)
+    ids: dict[str | None, list[str | int]] = msgspec.field(default_factory=dict)
     condition: Condition | None = None
     prefetches: int = 0
 

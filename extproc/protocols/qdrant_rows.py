@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from extproc.errors import Malformed
 from extproc.protocols import qdrant_configs as configs
@@ -22,8 +23,7 @@ from extproc.protocols.qdrant_queries import Probe
 Parameters = Mapping[str, Callable[[str], bool]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """What one kind of request may hold: members of the body (None: no body) and parameters.
 
     `settings` is a pattern of a body that nothing is decided by; `only` names members of which there is exactly one.
@@ -33,7 +33,7 @@ class Shape:
     members: Mapping[str, Member] | None = None
     required: frozenset[str] = frozenset()
     only: frozenset[str] = frozenset()
-    parameters: Parameters = field(default_factory=dict)
+    parameters: Parameters = msgspec.field(default_factory=dict)
 
 
 def _is_count(text: str) -> bool:

@@ -9,7 +9,6 @@ are new or the caller's own (`update_filter`). It asks nothing itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -48,7 +47,7 @@ def narrowed(form: Form, parts: Sequence[Part], terms: Sequence[Terms]) -> Form:
             raise Unfulfillable("what is shown or copied whole cannot be masked or stamped")
     own = [term for part, term in zip(parts, terms, strict=True) if part.role == "own"]
     if form.kind == "describe" and own[0].where is not None:
-        return replace(form, recast="describe")
+        return msgspec.structs.replace(form, recast="describe")
     return form if form.body is None else _narrowed(form, form.body, own, _beside(parts, terms).get(0))
 
 
@@ -71,7 +70,7 @@ def _narrowed(form: Form, body: Body, own: Sequence[Terms], beside: Terms | None
             kind, body = _changed(body, kind, own[0])
         case _:
             pass
-    return replace(form, kind=kind, body=body, recast=form.kind if kind != form.kind else form.recast)
+    return msgspec.structs.replace(form, kind=kind, body=body, recast=form.kind if kind != form.kind else form.recast)
 
 
 def _with(body: Body, member: str, parts: list[Any]) -> Body:
@@ -132,10 +131,10 @@ def _got(form: Form, body: Body, terms: Terms) -> Form:
         ids = ids[: terms.limit]
     shown = _without_vectors({**body, "ids": ids}, terms) if ids is not body["ids"] else _without_vectors(body, terms)
     if terms.where is None:
-        return replace(form, body=shown)
+        return msgspec.structs.replace(form, body=shown)
     kept = {name: value for name, value in shown.items() if name != "ids"}
     scroll = {**kept, "filter": conjoined(clause(terms.where), {"must": [{"has_id": ids}]}), "limit": max(1, len(ids))}
-    return replace(form, kind="scroll", recast="get", body=scroll)
+    return msgspec.structs.replace(form, kind="scroll", recast="get", body=scroll)
 
 
 def _chosen(body: Body, kind: Kind, terms: Terms) -> Body:
