@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from extproc.errors import Malformed
-from extproc.operation import Batch, Condition, Operation, Returns, rounded_size, tested_fields
+from extproc.operation import Batch, Condition, FieldCondition, Operation, Returns, rounded_size, tested_fields
 from extproc.protocols import qdrant_filters as filters
 from extproc.protocols import qdrant_names as names
 from extproc.protocols import qdrant_queries as queries
@@ -256,4 +256,9 @@ def _change(body: Mapping[str, Any], kind: str, blank: Operation) -> Operation:
     ids = body.get("points")
     if ids is not None:
         return _of(written, selector="ids", ids=len(ids))
-    return _of(written, **_selected(filters.condition(body.get("filter"))))
+    chosen = _of(written, **_selected(filters.condition(body.get("filter"))))
+    match chosen.filter:
+        case FieldCondition(operator="in", field=filters.ID, value=tuple(named)):  # ids, said as a filter
+            return _of(chosen, selector="ids", ids=len(named))
+        case _:
+            return chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.documents import Document
@@ -63,11 +64,11 @@ class OwnEmbedding(MockEmbedding):
         return vector(query)
 
 
-def nodes() -> list[BaseNode]:
+def nodes(ids: Sequence[str] = IDS) -> list[BaseNode]:
     """Return nodes of three documents, with vectors, metadata and a relation to the document that they come of."""
     return [
         TextNode(
-            id_=IDS[number],
+            id_=ids[number],
             text=TEXTS[number],
             metadata=dict(METADATA[number]),
             embedding=vector(TEXTS[number]),
