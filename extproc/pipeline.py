@@ -304,6 +304,7 @@ class Exchange:
             changed = changed or masked.changed
             delivered = self._account.delivered.setdefault(owner, Delivered())
             delivered.rows += len(result)
+            delivered.ids += result.ids or ()
             delivered.masked_fields |= frozenset(masked.fields)
             delivered.masked_values += masked.values
         if not changed:

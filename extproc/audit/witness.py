@@ -70,7 +70,7 @@ class Witness:
             revision=account.revision,
             asked=account.asked if whole else 0,
             detail=dict(account.detail),
-            private=_private(account, full=whole),
+            private=_private(account, full=whole, delivered=members.get("end") == "delivered"),
             **members,
         )
 
@@ -84,8 +84,11 @@ class Witness:
         )
 
 
-def _private(account: Account, *, full: bool) -> Private:
-    """Return who and what in the clear, to be sealed; `full` adds the policy input and the decisions, once an exchange."""
+def _private(account: Account, *, full: bool, delivered: bool) -> Private:
+    """Return who and what in the clear, to be sealed.
+
+    `full` adds the policy input and the decisions, once an exchange; `delivered` which records the answer holds.
+    """
     return Private(
         principal=account.principal,
         claimed=dict(account.claimed) or None,
@@ -93,4 +96,5 @@ def _private(account: Account, *, full: bool) -> Private:
         user_agent=account.user_agent,
         inputs=tuple([msgspec.Raw(_ENCODER.encode(asked)) for asked in account.inputs]) if full else (),
         decisions=tuple([decision.encoded for decision in account.decisions]) if full else (),
+        returned=account.returned() if delivered else (),
     )
