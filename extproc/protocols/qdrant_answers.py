@@ -13,7 +13,8 @@ from typing import Any, Final
 import msgspec
 
 from extproc.errors import NotFound, UpstreamError
-from extproc.operation import Answer, Result
+from extproc.operation import Answer, Condition, Result, tested_fields
+from extproc.protocols import ownership, qdrant_payload
 from extproc.protocols.qdrant_form import Form
 from extproc.protocols.qdrant_operations import Part
 
@@ -139,9 +140,13 @@ def _read(form: Form, parts: Sequence[Part], body: bytes) -> Answer | None:
             return _answer(envelope, result, columns, [own[place] for place in range(len(columns))])
         case "groups":
             result = _groups.decode(raw)
+            if form.beside is not None:
+                _hide(result.groups, form.beside)
             hits = [hit for group in result.groups for hit in group.hits]
             lookups = [group.lookup for group in result.groups if isinstance(group.lookup, _Point)]
-            return _answer(envelope, result, [hits, lookups], [0, beside])
+            answer = _answer(envelope, result, [hits, lookups], [0, beside])
+            answer.recast = form.beside is not None
+            return answer
         case _:
             return _matrix(envelope, raw)
     return _answer(envelope, result, columns, [0])
@@ -168,6 +173,15 @@ def _result(points: list[_Point]) -> Result:
         vectors=next((point.vector for point in points if isinstance(point.vector, msgspec.Raw)), None),
         scores=_joined(scores) if scores else None,
     )
+
+
+def _hide(groups: list[_Group], where: Condition) -> None:
+    """Take out the records beside groups that do not meet `where`, as if there were none."""
+    fields = tested_fields(where)
+    for group in groups:
+        payload = group.lookup.payload if isinstance(group.lookup, _Point) else None
+        if not isinstance(payload, dict) or not ownership.admits(where, qdrant_payload.written(payload, fields), new=True):
+            group.lookup = _UNSET
 
 
 def _joined(parts: Iterable[msgspec.Raw]) -> msgspec.Raw:

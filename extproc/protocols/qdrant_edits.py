@@ -116,6 +116,10 @@ def _without_vectors(message: Any, _: Any, after: Any) -> None:
     message.with_vectors.enable = bool(after)
 
 
+def _with_payload(message: Any, _: Any, after: Any) -> None:
+    message.with_payload.enable = bool(after)
+
+
 def _ids(message: Any, _: Any, after: Any) -> None:
     del message.ids[len(after) :]
 
@@ -184,6 +188,7 @@ _EDITS: Final[Mapping[str, Callable[[Any, Any, Any], None]]] = {
     "limit": _number("limit"),
     "sample": _number("sample"),
     "group_size": _number("group_size"),
+    "with_payload": _with_payload,
     "with_vector": _without_vectors,
     "with_vectors": _without_vectors,
     "prefetch": _each("prefetch"),

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from extproc.operation import Value
+from extproc.operation import Condition, Value
 from extproc.protocols.ownership import Written
 
 Kind = Literal[
@@ -62,7 +62,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     `collection` is the name it was sent to, and once aliases are resolved the collection's own. `names` are the other names
     that a path or message carries (a snapshot's, a shard's). `size` is the body's as it came, in bytes. `origin` and `query`
     are the wire's, which nobody else reads. `recast` is the kind that the client asked for where the database is asked for
-    another.
+    another. `beside` is what the records beside groups must meet, which the answer is held to.
     """
 
     kind: Kind
@@ -75,3 +75,4 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     origin: Any = None
     query: tuple[tuple[str, str], ...] = ()
     recast: Kind | None = None
+    beside: Condition | None = None

@@ -13,12 +13,13 @@ import msgspec
 from google.protobuf.message import DecodeError
 
 from extproc.errors import UpstreamError
-from extproc.operation import Answer, Result
+from extproc.operation import Answer, Condition, Result, tested_fields
+from extproc.protocols import ownership
 from extproc.protocols.qdrant_form import Form
 from extproc.protocols.qdrant_methods import CALLS
 from extproc.protocols.qdrant_operations import Part
 from extproc.protocols.qdrant_trees import point_id
-from extproc.protocols.qdrant_values import Payload
+from extproc.protocols.qdrant_values import Payload, Records
 
 _encode: Final = msgspec.json.encode
 _numbers: Final = msgspec.json.Decoder(list[float]).decode
@@ -67,10 +68,12 @@ def _answer(form: Form, message: Any, parts: Sequence[Part]) -> Answer:
         return _records(message, [message.result], [0], recast=True)
     if form.kind == "groups":
         groups = message.result.groups
+        if form.beside is not None:
+            _hide(groups, form.beside)
         hits = [hit for group in groups for hit in group.hits]
         lookups = [group.lookup for group in groups if group.HasField("lookup")]
         beside = next((index for index, part in enumerate(parts) if part.role == "beside"), 0)
-        return _records(message, [hits, lookups], [0, beside])
+        return _records(message, [hits, lookups], [0, beside], recast=form.beside is not None)
     if form.kind == "queries":
         columns = [batch.result for batch in message.result]
         if len(columns) != len(own):
@@ -97,6 +100,14 @@ def _scores(column: Any) -> msgspec.Raw | None:
     if not column or "score" not in column[0].DESCRIPTOR.fields_by_name:
         return None
     return msgspec.Raw(_encode([point.score for point in column]))
+
+
+def _hide(groups: Any, where: Condition) -> None:
+    """Take out the records beside groups that do not meet `where`, as if there were none."""
+    fields = tested_fields(where)
+    for group in groups:
+        if not any(ownership.admits(where, written, new=True) for written in Records([group.lookup]).written(fields)):
+            group.ClearField("lookup")
 
 
 def _matrix(message: Any) -> Answer:

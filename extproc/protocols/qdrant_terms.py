@@ -48,7 +48,8 @@ def narrowed(form: Form, parts: Sequence[Part], terms: Sequence[Terms]) -> Form:
     own = [term for part, term in zip(parts, terms, strict=True) if part.role == "own"]
     if form.kind == "describe" and own[0].where is not None:
         return msgspec.structs.replace(form, recast="describe")
-    return form if form.body is None else _narrowed(form, form.body, own, _beside(parts, terms).get(0))
+    beside = next((term for part, term in zip(parts, terms, strict=True) if part.role == "beside"), None)
+    return form if form.body is None else _narrowed(form, form.body, own, beside)
 
 
 def _narrowed(form: Form, body: Body, own: Sequence[Terms], beside: Terms | None) -> Form:
@@ -60,6 +61,7 @@ def _narrowed(form: Form, body: Body, own: Sequence[Terms], beside: Terms | None
             body = _chosen(body, kind, own[0])
         case "query" | "groups":
             body = _queried(body, kind, own[0], beside)
+            form = form if beside is None else msgspec.structs.replace(form, beside=beside.where)
         case "queries":
             searches = [_queried(each, "query", term, None) for each, term in zip(body["searches"], own, strict=True)]
             body = _with(body, "searches", searches)
@@ -76,10 +78,6 @@ def _narrowed(form: Form, body: Body, own: Sequence[Terms], beside: Terms | None
 def _with(body: Body, member: str, parts: list[Any]) -> Body:
     """Return `body` with other `parts`; itself where each is the one that it had."""
     return body if all(new is old for new, old in zip(parts, body[member], strict=True)) else {**body, member: parts}
-
-
-def _beside(parts: Sequence[Part], terms: Sequence[Terms]) -> dict[int, Terms]:
-    return {part.place: term for part, term in zip(parts, terms, strict=True) if part.role == "beside"}
 
 
 # --- points to start from -----------------------------------------------------------------------------------------------
@@ -132,8 +130,9 @@ def _got(form: Form, body: Body, terms: Terms) -> Form:
     shown = _without_vectors({**body, "ids": ids}, terms) if ids is not body["ids"] else _without_vectors(body, terms)
     if terms.where is None:
         return msgspec.structs.replace(form, body=shown)
-    kept = {name: value for name, value in shown.items() if name != "ids"}
-    scroll = {**kept, "filter": conjoined(clause(terms.where), {"must": [{"has_id": ids}]}), "limit": max(1, len(ids))}
+    kept = {name: value for name, value in shown.items() if name != "ids" and value is not None}
+    # A scroll brings payloads where nothing is said of them; a get brings none.
+    scroll = {"with_payload": False, **kept, "filter": conjoined(clause(terms.where), {"must": [{"has_id": ids}]}), "limit": max(1, len(ids))}
     return msgspec.structs.replace(form, kind="scroll", recast="get", body=scroll)
 
 
@@ -164,10 +163,16 @@ def _queried(query: Body, kind: Kind, terms: Terms, beside: Terms | None) -> Bod
 
 
 def _looked_up(query: Body, terms: Terms) -> Body:
-    """Return a query whose records beside the groups are as their own terms allow."""
-    if terms.where is not None:
-        raise Unfulfillable("a row filter cannot be fulfilled on the records beside groups")
+    """Return a query whose records beside the groups are as their own terms allow, but for the row filter.
+
+    Which records these will be shows in the answer alone, so that is where the row filter is held to.
+    """
     lookup = query["with_lookup"]
+    if terms.where is not None:
+        if not (lookup.get("with_payload") is None or lookup["with_payload"] is True):
+            raise Unfulfillable("a row filter is fulfilled on records beside groups where their whole payload comes")
+        lookup = {**lookup, "with_payload": True}
+        query = {**query, "with_lookup": lookup}
     if not terms.vectors and lookup.get("with_vectors"):
         query = {**query, "with_lookup": {**lookup, "with_vectors": False}}
     return _clamped(query, "limit", GROUPS, terms)

@@ -192,7 +192,7 @@ def _get(local: Any, names: Any, sent: Any) -> Answer:
     return local.retrieve(
         names["collection"],
         made.ids,
-        with_payload=_given(made.with_payload, True),
+        with_payload=_given(made.with_payload, False),
         with_vectors=_given(made.with_vector, False),
     )
 
