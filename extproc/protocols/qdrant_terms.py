@@ -132,7 +132,12 @@ def _got(form: Form, body: Body, terms: Terms) -> Form:
         return msgspec.structs.replace(form, body=shown)
     kept = {name: value for name, value in shown.items() if name != "ids" and value is not None}
     # A scroll brings payloads where nothing is said of them; a get brings none.
-    scroll = {"with_payload": False, **kept, "filter": conjoined(clause(terms.where), {"must": [{"has_id": ids}]}), "limit": max(1, len(ids))}
+    scroll = {
+        "with_payload": False,
+        **kept,
+        "filter": conjoined(clause(terms.where), {"must": [{"has_id": ids}]}),
+        "limit": max(1, len(ids)),
+    }
     return msgspec.structs.replace(form, kind="scroll", recast="get", body=scroll)
 
 
