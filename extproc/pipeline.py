@@ -154,7 +154,7 @@ class Exchange:
         reading = self._fulfil(reading, decisions)
         if reading.reserves is not None:
             self._held = await self._guard.reservations.take(reading.reserves)
-            reading = await self._settled(reading)
+        reading = await self._settled(reading)
         outgoing = self._guard.adapter.write(reading)
         credential = self._guard.credential()
         await self._record_intent(outgoing)

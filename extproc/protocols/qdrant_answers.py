@@ -116,8 +116,7 @@ def _read(form: Form, parts: Sequence[Part], body: bytes) -> Answer | None:
     envelope = _envelope.decode(body)
     raw = envelope.result
     listed = bytes(raw)[:1] == b"["
-    own = {part.place: index for index, part in enumerate(parts) if part.role == "own"}
-    beside = next((index for index, part in enumerate(parts) if part.role == "beside"), 0)
+    owners = [0]
     result: Any
     match kind:
         case "get" | "query" if listed:
@@ -135,21 +134,20 @@ def _read(form: Form, parts: Sequence[Part], body: bytes) -> Answer | None:
         case "queries":
             result = _several.decode(raw) if _nested(raw) else _pages.decode(raw)
             columns = [each if isinstance(each, list) else each.points for each in result]
-            if len(columns) != len(own):
+            owners = [index for index, part in enumerate(parts) if part.role == "own"]
+            if len(columns) != len(owners):
                 raise UpstreamError("the database did not answer each query", code="answer_unrecognised")
-            return _answer(envelope, result, columns, [own[place] for place in range(len(columns))])
         case "groups":
             result = _groups.decode(raw)
             if form.beside is not None:
                 _hide(result.groups, form.beside)
-            hits = [hit for group in result.groups for hit in group.hits]
             lookups = [group.lookup for group in result.groups if isinstance(group.lookup, _Point)]
-            answer = _answer(envelope, result, [hits, lookups], [0, beside])
-            answer.recast = form.beside is not None
-            return answer
+            columns = [[hit for group in result.groups for hit in group.hits], lookups]
+            owners.append(next((index for index, part in enumerate(parts) if part.role == "beside"), 0))
         case _:
             return _matrix(envelope, raw)
-    return _answer(envelope, result, columns, [0])
+    recast = form.recast is not None or form.beside is not None
+    return _answer(envelope, result, columns, owners, recast=recast)
 
 
 _KINDS: Final = frozenset({"get", "scroll", "query", "queries", "groups", "matrix"})
@@ -160,9 +158,9 @@ def _nested(raw: msgspec.Raw) -> bool:
     return bytes(raw)[1:].lstrip()[:1] == b"["
 
 
-def _answer(envelope: _Envelope, result: Any, columns: Sequence[list[_Point]], owners: list[int]) -> Answer:
+def _answer(envelope: _Envelope, result: Any, columns: Sequence[list[_Point]], owners: list[int], *, recast: bool) -> Answer:
     results = [_result(points) for points in columns]
-    return Answer(results=results, owners=owners, form=_Read(envelope, result, columns))
+    return Answer(results=results, owners=owners, form=_Read(envelope, result, columns), recast=recast)
 
 
 def _result(points: list[_Point]) -> Result:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import msgspec
 from qdrant_client import grpc as messages
 
 from extproc.protocols import qdrant_values
@@ -101,8 +102,8 @@ def _payload(message: Any, _: Any, after: Any) -> None:
     if isinstance(after, Records):
         after.settle()
         return
-    for name, value in after.items():
-        qdrant_values.put(message.payload[name], value)
+    for name, raw in after.items():
+        qdrant_values.put(message.payload[name], msgspec.json.decode(raw))
 
 
 def _number(name: str) -> Callable[[Any, Any, Any], None]:

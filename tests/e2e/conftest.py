@@ -8,6 +8,7 @@ import pytest
 
 from support.database import Recorder, recorder
 from support.gateway import STARTER, Gateway, running
+from support.obliged import AS_TOLD
 from support.qdrant_gateway import Doors, guarded
 from support.shelf import fill
 
@@ -45,4 +46,11 @@ def qdrant_doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
 def starter_doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     """Run a gateway under the starter policy in front of a stand-in for Qdrant."""
     with guarded(tmp_path_factory.mktemp("qdrant-starter"), policy=STARTER) as doors:
+        yield doors
+
+
+@pytest.fixture(scope="session")
+def told_doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    """Run a gateway in front of a stand-in for Qdrant; the caller's token says what it is obliged to."""
+    with guarded(tmp_path_factory.mktemp("qdrant-told"), policy=AS_TOLD) as doors:
         yield doors

@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
-import json
-from typing import Any
 
 import grpc
 import pytest
-from pydantic_core import to_jsonable_python
-from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from extproc.audit.reader import read_leaves
 from extproc.events import Transport
 from support.qdrant_gateway import OVER, Doors
+from support.qdrant_played import failure, played
 from support.qdrant_scenario import Names, steps
 
 pytestmark = pytest.mark.envoy
 NUMBERS = itertools.count()
-
-
-def outcome(result: Any, names: Names) -> Any:
-    """Return what came back, with the names of the run taken out; payloads over gRPC have no order."""
-    plain = to_jsonable_python(result)
-    return json.loads(json.dumps(plain, sort_keys=True).replace(names.main, "MAIN"))
-
-
-def failure(error: Exception) -> str:
-    """Return how a call failed: by the status, for the words are masked."""
-    if isinstance(error, UnexpectedResponse):
-        return f"status {error.status_code}"
-    if isinstance(error, grpc.RpcError):
-        return f"code {error.code()}"
-    return type(error).__name__
-
-
-async def played(client: Any, names: Names) -> list[tuple[str, Any]]:
-    """Return the outcome of each step; calls are awaited where they must be."""
-    found = []
-    for method, args, kwargs in steps(names):
-        try:
-            result = getattr(client, method)(*args, **kwargs)
-            result = await result if inspect.isawaitable(result) else result
-        except (UnexpectedResponse, grpc.RpcError, QdrantException, ValueError) as error:
-            found.append((method, failure(error)))
-        else:
-            found.append((method, outcome(result, names)))
-    return found
 
 
 @pytest.mark.parametrize("kind", ["synchronous", "asynchronous"])
@@ -59,10 +26,10 @@ async def test_the_scenario_is_the_same_with_and_without_the_gateway(qdrant_door
     run = f"{over}-{kind}-{next(NUMBERS)}"
     doors.database.clear()
     plain = doors.direct(over) if kind == "synchronous" else doors.direct_asynchronous(over)
-    expected = await played(plain, Names(f"direct-{run}"))
+    expected = await played(plain, steps(Names(f"direct-{run}")), f"direct-{run}")
     doors.database.clear()
     guarded = doors.client(over, "admin") if kind == "synchronous" else doors.asynchronous(over, "admin")
-    actual = await played(guarded, Names(f"through-{run}"))
+    actual = await played(guarded, steps(Names(f"through-{run}")), f"through-{run}")
 
     failed = [method for method, found in expected if str(found).startswith(("status ", "code "))]
     assert failed == ["count", "count", "query_points", "create_collection"]

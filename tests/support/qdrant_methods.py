@@ -198,11 +198,16 @@ def returned(sent: Any, payload: Any) -> dict[str, Any]:
     return {"with_payload": payload if found is None else found, "with_vectors": False if vectors is None else vectors}
 
 
+def _retrieved(found: Any) -> Any:
+    """Return the message of a record; the client's own conversion wants a payload."""
+    return _To.convert_retrieved_point(found if found.payload is not None else found.model_copy(update={"payload": {}}))
+
+
 @method("/qdrant.Points/Get", q.GetPoints)
 def _get(local: Any, sent: Any) -> Any:
     ids = [_From.convert_point_id(each) for each in sent.ids]
     found = local.retrieve(sent.collection_name, ids, **returned(sent, payload=False))
-    return q.GetResponse(result=[_To.convert_retrieved_point(each) for each in found])
+    return q.GetResponse(result=[_retrieved(each) for each in found])
 
 
 @method("/qdrant.Points/Scroll", q.ScrollPoints)
@@ -215,7 +220,7 @@ def _scroll(local: Any, sent: Any) -> Any:
         offset=optional(sent, "offset", _From.convert_point_id),
         **returned(sent, payload=False),
     )
-    answer = q.ScrollResponse(result=[_To.convert_retrieved_point(each) for each in points])
+    answer = q.ScrollResponse(result=[_retrieved(each) for each in points])
     if following is not None:
         answer.next_page_offset.CopyFrom(_To.convert_extended_point_id(following))
     return answer

@@ -14,7 +14,7 @@ from qdrant_client import models as m
 
 Step = tuple[str, tuple[Any, ...], dict[str, Any]]
 
-SPARSE = m.SparseVector(indices=[1, 5], values=[0.5, 1.0])
+SPARSE = m.SparseVector(indices=[1, 7], values=[0.55, 1.0])
 CITIES = ["London", "Paris", "Berlin"]
 UUID = "5c56c793-69f3-4fbf-87e6-c4bf54c28c26"
 
@@ -72,6 +72,17 @@ def steps(names: Names) -> Iterator[Step]:
     yield from _queried(names.main, names.other)
     yield from _renamed(names.main, names.other, names.alias)
     yield from _taken_away(names.main, names.other)
+
+
+def reads(names: Names) -> Iterator[Step]:
+    """Give every way to read that the scenario has, once its points are there."""
+    yield from _read(names.main)
+    yield from _queried(names.main, names.other)
+
+
+def made(names: Names) -> Iterator[Step]:
+    """Give the steps that make the collections."""
+    yield from _made(names.main, names.other)
 
 
 def _vectors() -> dict[str, m.VectorParams]:
