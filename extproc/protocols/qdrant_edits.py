@@ -189,6 +189,7 @@ _EDITS: Final[Mapping[str, Callable[[Any, Any, Any], None]]] = {
     "limit": _number("limit"),
     "sample": _number("sample"),
     "group_size": _number("group_size"),
+    "score_threshold": _number("score_threshold"),
     "with_payload": _with_payload,
     "with_vector": _without_vectors,
     "with_vectors": _without_vectors,

@@ -200,7 +200,9 @@ def order_field(order: Tree) -> str:
 
 # --- formulas -----------------------------------------------------------------------------------------------------------
 
-_SCORE: Final = "$score"
+SCORE: Final = "$score"
+"""How a formula's variable begins that is a score."""
+
 _LISTS: Final = frozenset({"mult", "sum", "max", "min"})
 _SINGLE: Final = frozenset({"neg", "abs", "sqrt", "exp", "log10", "ln", "acosh"})
 _DECAYS: Final = frozenset({"exp_decay", "gauss_decay", "lin_decay"})
@@ -219,7 +221,7 @@ def _formula(tree: Tree, depth: int) -> set[str]:
         raise Malformed("a formula is nested too deep")
     match tree:
         case str():
-            return set() if tree.startswith(_SCORE) else {filters.field(tree)}
+            return set() if tree.startswith(SCORE) else {filters.field(tree)}
         case bool():
             raise Malformed("a formula is computed with numbers")
         case int() | float():

@@ -23,6 +23,7 @@ from extproc.protocols.qdrant_dialect import checked_name, checked_value, clause
 from extproc.protocols.qdrant_form import WRITES, Form, Kind
 from extproc.protocols.qdrant_operations import GROUPS, LIMIT, SAMPLE, Part
 from extproc.protocols.qdrant_queries import prefetches
+from extproc.protocols.qdrant_scores import blunted
 from extproc.protocols.routes import Target
 
 STARTS: Final = "probed_records"
@@ -155,7 +156,7 @@ def _chosen(body: Body, kind: Kind, terms: Terms) -> Body:
 
 
 def _queried(query: Body, kind: Kind, terms: Terms, beside: Terms | None) -> Body:
-    found = _without_vectors(_filtered_deep(query, terms), terms)
+    found = _without_vectors(_filtered_deep(blunted(query, terms), terms), terms)
     if kind != "groups":
         return _clamped(found, "limit", LIMIT, terms)
     if terms.limit is not None:

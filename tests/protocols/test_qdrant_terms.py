@@ -183,6 +183,54 @@ def test_a_limit_of_nothing_is_refused_where_the_database_takes_none() -> None:
             narrowed(asks.rest("POST", "/collections/kb/points/query", body), Terms(limit=0))
 
 
+# --- scores -------------------------------------------------------------------------------------------------------------
+
+
+def thresholds(digits: int | None) -> tuple[dict[str, Any], Any]:
+    """Return what is forwarded, over REST and over gRPC, of a query that has a threshold here and in a prefetch."""
+    terms = Terms(scores_digits=digits, scores_dropped=digits is None)
+    body = {"query": [0.1], "score_threshold": 0.7777, "prefetch": [{"query": [0.1], "score_threshold": -1.26}]}
+    message = q.QueryPoints(
+        collection_name="kb",
+        query=q.Query(nearest=q.VectorInput(dense=q.DenseVector(data=[0.1]))),
+        score_threshold=0.7777,
+        prefetch=[q.PrefetchQuery(score_threshold=-1.26)],
+    )
+    rest, _ = narrowed(asks.rest("POST", "/collections/kb/points/query", body), terms)
+    grpc, _ = narrowed(asks.grpc("/qdrant.Points/Query", message), terms)
+    sent = asks.ADAPTERS["rest"].write(rest).body, asks.ADAPTERS["grpc"].write(grpc).body
+    return json.loads(sent[0] or b""), q.QueryPoints.FromString((sent[1] or b"")[5:])
+
+
+def test_a_threshold_is_rounded_as_scores_are() -> None:
+    """Else it would be a bit of the exact score, for each time that it is asked for."""
+    rest, grpc = thresholds(1)
+
+    assert (rest["score_threshold"], rest["prefetch"][0]["score_threshold"]) == (0.8, -1.3)
+    assert (grpc.score_threshold, grpc.prefetch[0].score_threshold) == pytest.approx((0.8, -1.3))
+
+
+def test_where_scores_are_dropped_there_is_no_threshold() -> None:
+    """Neither of a query nor of what is fetched for it."""
+    for body in ({"score_threshold": 0.5}, {"prefetch": {"query": [0.1], "score_threshold": 0.5}, "query": {"fusion": "rrf"}}):
+        with pytest.raises(Unfulfillable):
+            narrowed(asks.rest("POST", "/collections/kb/points/query", {"query": [0.1], **body}), Terms(scores_dropped=True))
+
+
+@pytest.mark.parametrize("terms", [Terms(scores_dropped=True), Terms(scores_digits=2)])
+def test_a_formula_weighs_no_score_that_is_held_back(terms: Terms) -> None:
+    """It would make a difference of a billionth as large as its client likes; other formulas are free."""
+    deep = {"sum": ["price", {"mult": [1e9, {"neg": "$score[1]"}]}]}
+    for formula in ("$score", deep):
+        body = {"query": [0.1], "prefetch": {"query": {"formula": formula}, "prefetch": {"query": [0.1]}}}
+        with pytest.raises(Unfulfillable):
+            narrowed(asks.rest("POST", "/collections/kb/points/query", body), terms)
+
+    plain = {"query": {"formula": {"sum": ["price", 1]}}, "prefetch": {"query": [0.1]}}
+    _, forwarded = narrowed(asks.rest("POST", "/collections/kb/points/query", plain), terms)
+    assert forwarded.operations[0].tests == ("price",)
+
+
 # --- nothing to do ------------------------------------------------------------------------------------------------------
 
 
