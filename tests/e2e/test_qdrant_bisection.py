@@ -80,27 +80,8 @@ def doors(told_doors: Doors) -> Iterator[Doors]:
 
 # --- whatever is asked ----------------------------------------------------------------------------------------------------
 
-PATHS = st.sampled_from(
-    [
-        "ssn",
-        '"ssn"',
-        "salary",
-        "notes",
-        "notes[]",
-        "notes[0]",
-        "owner",
-        "owner.name",
-        'owner."name"',
-        "owner.at[].ward",
-        "text",
-        "n",
-        "unit",
-        "Ssn",
-        "ssn.x",
-        "missing",
-        "owner2",
-    ]
-)
+HIDDEN = ["ssn", '"ssn"', "salary", "notes", "notes[]", "notes[0]", "owner", "owner.name", 'owner."name"', "owner.at[].ward"]
+PATHS = st.sampled_from([*HIDDEN, "text", "n", "unit", "Ssn", "ssn.x", "missing", "owner2"])
 VALUES: st.SearchStrategy[Any] = st.sampled_from(["078-05-1120", "alpha ward", "flu", "a", "", 4100, 900, 0, 1, True, 87000])
 BOUNDS = st.sampled_from([0, 1, 900.5, 4100, 4100.5, 87000])
 TERMS = st.sampled_from(["alpha", "ward", "flu", "078"])
@@ -210,7 +191,7 @@ def reader(doors: Doors, over: Transport, *more: Obligation) -> QdrantClient:
 @given(request=REQUESTS)
 @example(request=("query_points", {"query": [-1.0, 1.0], "using": "a", "score_threshold": 1.1}))
 @example(request=("query_points", {"query": [-1.0, 1.0], "using": "a", "with_vectors": True, "limit": 9}))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_no_answer_depends_on_what_is_masked(request: tuple[str, dict[str, Any]], over: Transport, doors: Doors) -> None:
     """Every answer, refusals and errors included, is the same whatever the masked values, the vectors and the scores are."""
     client = reader(doors, over)
@@ -221,7 +202,7 @@ def test_no_answer_depends_on_what_is_masked(request: tuple[str, dict[str, Any]]
 
 
 @given(request=REQUESTS)
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_a_filter_of_the_policys_on_an_open_field_changes_nothing_of_that(
     request: tuple[str, dict[str, Any]], over: Transport, doors: Doors
 ) -> None:
