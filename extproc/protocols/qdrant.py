@@ -64,11 +64,11 @@ class Wire(Protocol):
 
 
 class _Settled(msgspec.Struct, frozen=True):
-    """A request whose collections are known by their own names. `starts` are the points to be asked for, by question."""
+    """A request whose collections are known by their own names. `needs` are the points to be asked for, by question."""
 
     form: Form
     parts: tuple[Part, ...]
-    starts: Mapping[Question, frozenset[str | int]] = msgspec.field(default_factory=dict)
+    needs: Mapping[Question, frozenset[str | int]] = msgspec.field(default_factory=dict)
 
 
 class _Unsettled(msgspec.Struct, frozen=True):
@@ -107,7 +107,7 @@ class Qdrant:
         return _reading(form, qdrant_operations.parts(form, database, {}))
 
     def resolve(self, reading: Reading, facts: Facts) -> Reading:
-        """Put the collections' own names in; of a narrowed request, see that it starts from no point that is hidden.
+        """Put the collections' own names in; of a narrowed request, see that the points which it needs are there.
 
         Raises `NotFound`, `Malformed`, `Unrecognised`.
         """
@@ -116,15 +116,15 @@ class Qdrant:
             known = qdrant_names.aliases(facts[qdrant_names.ALIASES])
             form = qdrant_names.resolved(found.form, known)
             return _reading(form, qdrant_operations.parts(form, found.database, known))
-        qdrant_terms.refuse_hidden(_settled(reading).starts, facts)
+        qdrant_terms.refuse_missing(_settled(reading).needs, facts)
         return msgspec.structs.replace(reading, questions=())
 
     def narrow(self, reading: Reading, terms: tuple[Terms, ...]) -> Reading:
         """Apply each operation's terms to the request. Raises `Unfulfillable`, `Denied`."""
         found = _settled(reading)
-        starts = qdrant_terms.starts(found.parts, terms)
+        needs = qdrant_terms.needed(found.parts, terms)
         form = qdrant_terms.narrowed(found.form, found.parts, terms)
-        return msgspec.structs.replace(reading, form=_Settled(form, found.parts, starts), questions=tuple(starts))
+        return msgspec.structs.replace(reading, form=_Settled(form, found.parts, needs), questions=tuple(needs))
 
     def write(self, reading: Reading) -> Outgoing:
         """Return the canonical bytes of a reading."""

@@ -46,6 +46,10 @@ WRITES = frozenset(
 class Records(Protocol):
     """Points that are written, unparsed but for their ids and payloads."""
 
+    @property
+    def ids(self) -> list[int | str]:
+        """Return their ids; none where they are chosen otherwise."""
+
     def __len__(self) -> int:
         """Return how many there are."""
 

@@ -18,8 +18,7 @@ from extproc.protocols import ownership
 from extproc.protocols.qdrant_form import Form
 from extproc.protocols.qdrant_methods import CALLS
 from extproc.protocols.qdrant_operations import Part
-from extproc.protocols.qdrant_trees import point_id
-from extproc.protocols.qdrant_values import Payload, Records
+from extproc.protocols.qdrant_values import Payload, Records, point_id
 
 _encode: Final = msgspec.json.encode
 _numbers: Final = msgspec.json.Decoder(list[float]).decode

@@ -57,13 +57,13 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
     `place` is the number of its query or change in the body. `role` says what it does there: the query's or change's `own`
     work; reading points of another collection to start from (`probe`); reading another's records `beside` the groups.
-    `starts` are the ids of points that it reads to start from.
+    `needs` are the ids of points that must be there for it: to start from, or to put vectors into.
     """
 
     operation: Operation
     place: int = 0
     role: Role = "own"
-    starts: tuple[str | int, ...] = ()
+    needs: tuple[str | int, ...] = ()
 
 
 def parts(form: Form, database: str, known: Mapping[str, str]) -> tuple[Part, ...]:
@@ -102,9 +102,9 @@ def _parts(form: Form, blank: Operation, known: Mapping[str, str]) -> Iterator[P
             for index, change in enumerate(changes[: MOST_PARTS + 1]):
                 ((kind, inner),) = change.items()
                 base = _of(blank, action=ACTIONS[kind], batch=Batch(index=index, count=len(changes)))
-                yield Part(operation=_change(inner, kind, base), place=index)
+                yield Part(operation=_change(inner, kind, base), place=index, needs=_needed(inner, kind))
         case kind if kind in ACTIONS:
-            yield Part(operation=_change(body, kind, blank))
+            yield Part(operation=_change(body, kind, blank), needs=_needed(body, kind))
         case "get" | "scroll" | "count" | "facet" | "matrix":
             yield Part(operation=_read(body, form.kind, blank))
         case _:
@@ -197,13 +197,13 @@ def _query(query: Mapping[str, Any], kind: Kind, blank: Operation, place: int) -
         **_selected(found.condition, found.tests),
         **_returned(query, kind, scores=True),
     )
-    yield Part(operation=own, place=place, starts=starts)
+    yield Part(operation=own, place=place, needs=starts)
     for name in others:
         ids = tuple(found.ids[name])
         read = _of(
             blank, action="get", collection=name, reads=(name,), selector="ids", ids=len(ids), probe="id" if ids else "none"
         )
-        yield Part(operation=read, place=place, role="probe", starts=ids)
+        yield Part(operation=read, place=place, role="probe", needs=ids)
     if lookup is not None:
         name = names.check(lookup["collection"])
         most = _given(query.get("limit"), GROUPS)
@@ -244,6 +244,11 @@ def _given(value: Any, default: Any) -> Any:
 
 
 # --- records, written ---------------------------------------------------------------------------------------------------
+
+
+def _needed(body: Mapping[str, Any], kind: str) -> tuple[str | int, ...]:
+    """Return the ids of points without which Qdrant fails a change; what selects records takes those that are there."""
+    return tuple(body["points"].ids) if kind == "update_vectors" else ()
 
 
 def _change(body: Mapping[str, Any], kind: str, blank: Operation) -> Operation:

@@ -16,6 +16,7 @@ import msgspec
 from extproc.errors import Malformed
 from extproc.protocols import qdrant_configs as configs
 from extproc.protocols import qdrant_members as read
+from extproc.protocols import qdrant_points
 from extproc.protocols.qdrant_form import Kind
 from extproc.protocols.qdrant_members import Member, nullable
 from extproc.protocols.qdrant_queries import Probe
@@ -114,18 +115,18 @@ _DISCOVER: Final[dict[str, Member]] = {
 
 _SELECTOR: Final[dict[str, Member]] = {"points": nullable(read.point_ids), "filter": nullable(read.value), **_SHARD}
 _UPSERT: Final[dict[str, Member]] = {
-    "points": read.points(payloads=True),
-    "batch": read.columns,
+    "points": qdrant_points.points(payloads=True),
+    "batch": qdrant_points.columns,
     "update_filter": nullable(read.value),
     "update_mode": nullable(read.text),
     **_SHARD,
 }
 _VECTORS: Final[dict[str, Member]] = {
-    "points": read.points(payloads=False),
+    "points": qdrant_points.points(payloads=False),
     "update_filter": nullable(read.value),
     **_SHARD,
 }
-_PAYLOAD: Final[dict[str, Member]] = {**_SELECTOR, "payload": read.payload, "key": nullable(read.text)}
+_PAYLOAD: Final[dict[str, Member]] = {**_SELECTOR, "payload": qdrant_points.payload, "key": nullable(read.text)}
 _KEYS: Final[dict[str, Member]] = {**_SELECTOR, "keys": read.texts}
 _NAMES: Final[dict[str, Member]] = {**_SELECTOR, "vector": read.texts}
 _ROWS: Final = frozenset({"points", "batch"})

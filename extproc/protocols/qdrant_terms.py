@@ -2,8 +2,8 @@
 
 A row filter is joined to the client's own wherever a request chooses records: in a query, in every prefetch, in the corpus that
 statistics are made of, in the selection of what is changed. A get, which takes no filter, becomes a scroll of the ids. Points
-to start from are asked for first, under the same filter. What is written gets the stamp, and takes effect on records alone that
-are new or the caller's own (`update_filter`). It asks nothing itself.
+that must be there, to start from or to get vectors, are asked for first, under the same filter. What is written gets the stamp,
+and takes effect on records alone that are new or the caller's own (`update_filter`). It asks nothing itself.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from extproc.protocols.qdrant_queries import prefetches
 from extproc.protocols.qdrant_scores import blunted
 from extproc.protocols.routes import Target
 
-STARTS: Final = "probed_records"
-"""The topic of the questions about points that a query starts from."""
+NEEDED: Final = "needed_records"
+"""The topic of the questions about points that must be there."""
 
 _LEAST_SAMPLE: Final = 2
 _UNMASKABLE: Final = frozenset({"expose", "whole"})
@@ -81,31 +81,35 @@ def _with(body: Body, member: str, parts: list[Any]) -> Body:
     return body if all(new is old for new, old in zip(parts, body[member], strict=True)) else {**body, member: parts}
 
 
-# --- points to start from -----------------------------------------------------------------------------------------------
+# --- points that must be there ------------------------------------------------------------------------------------------
 
 
-def starts(parts: Sequence[Part], terms: Sequence[Terms]) -> dict[Question, frozenset[str | int]]:
-    """Return what must be asked before a query starts from points, and which points must be among the answer."""
-    return {
-        _question(part, term.where): frozenset(part.starts)
-        for part, term in zip(parts, terms, strict=True)
-        if part.starts and term.where is not None
-    }
+def needed(parts: Sequence[Part], terms: Sequence[Terms]) -> dict[Question, frozenset[str | int]]:
+    """Return what must be asked before a query starts from points, or points get vectors, and which must be in the answer.
+
+    Qdrant itself says of a point that gets vectors whether it is there, whomsoever it belongs to.
+    """
+    found: dict[Question, frozenset[str | int]] = {}
+    for part, term in zip(parts, terms, strict=True):
+        where = ownership.owned(term) if part.operation.writes else term.where
+        if part.needs and where is not None:
+            found[_question(part, where)] = frozenset(part.needs)
+    return found
 
 
 def _question(part: Part, where: Condition) -> Question:
-    ids = list(dict.fromkeys(part.starts))
+    ids = list(dict.fromkeys(part.needs))
     condition = conjoined(clause(where), {"must": [{"has_id": ids}]})
     asked = {"filter": condition, "limit": len(ids), "with_payload": False, "with_vector": False}
     target = Target(segments=("collections", part.operation.collection or "", "points", "scroll"))
-    return Question(topic=STARTS, method="POST", target=str(target), body=msgspec.json.encode(asked), kept=False)
+    return Question(topic=NEEDED, method="POST", target=str(target), body=msgspec.json.encode(asked), kept=False)
 
 
-def refuse_hidden(asked: Mapping[Question, frozenset[str | int]], facts: Facts) -> None:
-    """Raise `NotFound` where a query starts from a point that is not there, or that its caller may not read."""
+def refuse_missing(asked: Mapping[Question, frozenset[str | int]], facts: Facts) -> None:
+    """Raise `NotFound` where a point that must be there is not, or is hidden from its caller, which reads the same."""
     for question, wanted in asked.items():
         if not _ids(facts[question]) >= wanted:
-            raise NotFound("there is no such point to start from")
+            raise NotFound("there is no such point")
 
 
 def _ids(answer: object) -> set[str | int]:

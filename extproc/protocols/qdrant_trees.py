@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from extproc.errors import Malformed
-from extproc.protocols.qdrant_members import checked_id
 from extproc.protocols.qdrant_queries import Probe
-from extproc.protocols.qdrant_values import Records
+from extproc.protocols.qdrant_values import Records, choice, point_id
 
 _SERVICE: Final = frozenset({"collection_name", "wait", "ordering", "timeout", "read_consistency"})
 """Members of a request that are not a part of what it asks for, or are looked at elsewhere."""
@@ -75,19 +74,11 @@ def _members(message: Any) -> dict[str, Any]:
     return found
 
 
-def _choice(message: Any, oneof: str) -> tuple[str, Any]:
-    """Return which member of a choice was made, and its value. Raises `Malformed`."""
-    chosen = message.WhichOneof(oneof)
-    if chosen is None:
-        raise Malformed("a message leaves open what it is")
-    return chosen, getattr(message, chosen)
-
-
 # --- filters ------------------------------------------------------------------------------------------------------------
 
 
 def _condition(message: Any) -> Any:
-    kind, value = _choice(message, "condition_one_of")
+    kind, value = choice(message, "condition_one_of")
     return tree(value) if kind == "filter" else Tree(_CLAUSES[kind](value), message)
 
 
@@ -123,7 +114,7 @@ _MATCHES: Final = {
 
 
 def _match(message: Any) -> Any:
-    kind, value = _choice(message, "match_value")
+    kind, value = choice(message, "match_value")
     name, inner = _MATCHES.get(kind, (kind, None))
     return Tree({name: value if inner is None else list(getattr(value, inner))}, message)
 
@@ -139,15 +130,8 @@ def _times(message: Any) -> Any:
 # --- selections ---------------------------------------------------------------------------------------------------------
 
 
-def point_id(message: Any) -> int | str:
-    """Return a point's id in its one spelling. Raises `Malformed`."""
-    _, value = _choice(message, "point_id_options")
-    found: int | str = value
-    return checked_id(found)
-
-
 def _shard(message: Any) -> Any:
-    return _choice(message, "key")[1]
+    return choice(message, "key")[1]
 
 
 def _shards(message: Any) -> Any:
@@ -182,7 +166,7 @@ _MADE: Final = frozenset({"document", "image", "object"})
 
 
 def _input(message: Any) -> Any:
-    kind, value = _choice(message, "variant")
+    kind, value = choice(message, "variant")
     return point_id(value) if kind == "id" else Probe("text" if kind in _MADE else "vector", message)
 
 
@@ -191,12 +175,12 @@ def _vector(message: Any) -> Any:
 
 
 def _example(message: Any) -> Any:
-    kind, value = _choice(message, "example")
+    kind, value = choice(message, "example")
     return point_id(value) if kind == "id" else _vector(value)
 
 
 def _target(message: Any) -> Any:
-    return _example(_choice(message, "target")[1])
+    return _example(choice(message, "target")[1])
 
 
 def _pair(message: Any) -> Any:
@@ -204,7 +188,7 @@ def _pair(message: Any) -> Any:
 
 
 def _query(message: Any) -> Any:
-    kind, value = _choice(message, "variant")
+    kind, value = choice(message, "variant")
     return Tree(_QUERIES[kind](value) if kind in _QUERIES else {kind: tree(value)}, message)
 
 
@@ -236,7 +220,7 @@ def _order(message: Any) -> Any:
 
 
 def _expression(message: Any) -> Any:
-    kind, value = _choice(message, "variant")
+    kind, value = choice(message, "variant")
     match kind:
         case "constant" | "variable":
             return value
@@ -304,7 +288,7 @@ def _recommend(message: Any) -> Any:
 
 
 def _selector(message: Any) -> dict[str, Any]:
-    kind, value = _choice(message, "points_selector_one_of")
+    kind, value = choice(message, "points_selector_one_of")
     return {"filter": tree(value)} if kind == "filter" else {"points": [point_id(each) for each in value.ids]}
 
 
@@ -343,7 +327,7 @@ def _written(message: Any) -> Any:
 
 
 def _operation(message: Any) -> Any:
-    kind, value = _choice(message, "operation")
+    kind, value = choice(message, "operation")
     inner = Tree(_selector(value), value) if kind.endswith("_deprecated") else tree(value)
     return Tree({CHANGES[kind]: inner}, message)
 

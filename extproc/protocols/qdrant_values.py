@@ -10,13 +10,30 @@ from typing import Any, Final
 
 import msgspec
 
+from extproc.errors import Malformed
 from extproc.operation import Value
 from extproc.protocols.ownership import UNREAD, Unread, Written
+from extproc.protocols.qdrant_members import checked_id
 
 _encode: Final = msgspec.json.encode
 _decode: Final = msgspec.json.decode
 
 NULL: Final = msgspec.Raw(b"null")
+
+
+def choice(message: Any, oneof: str) -> tuple[str, Any]:
+    """Return which member of a choice was made, and its value. Raises `Malformed`."""
+    chosen = message.WhichOneof(oneof)
+    if chosen is None:
+        raise Malformed("a message leaves open what it is")
+    return chosen, getattr(message, chosen)
+
+
+def point_id(message: Any) -> int | str:
+    """Return a point's id in its one spelling. Raises `Malformed`."""
+    _, value = choice(message, "point_id_options")
+    found: int | str = value
+    return checked_id(found)
 
 
 def plain(value: Any) -> Any:
@@ -100,6 +117,11 @@ class Records:
 
     def __len__(self) -> int:
         return len(self.messages)
+
+    @property
+    def ids(self) -> list[int | str]:
+        """Return the points' ids."""
+        return [point_id(each.id) for each in self.messages if "id" in each.DESCRIPTOR.fields_by_name]
 
     def written(self, fields: set[str]) -> Iterator[Written]:
         """Give what is written to each point's `fields`."""
