@@ -34,7 +34,11 @@ class Doors:
 
     def asynchronous(self, over: Transport, *roles: str) -> AsyncQdrantClient:
         """Return the client's asynchronous form."""
-        return AsyncQdrantClient(**_settings(self.rest, self.grpc, over, self.gateway.issuer.token(*roles)))
+        return self.asynchronous_with(over, self.gateway.issuer.token(*roles))
+
+    def asynchronous_with(self, over: Transport, token: str) -> AsyncQdrantClient:
+        """Return the client's asynchronous form, whose API key is this token."""
+        return AsyncQdrantClient(**_settings(self.rest, self.grpc, over, token))
 
     def direct(self, over: Transport) -> QdrantClient:
         """Return a client that goes past the gateway, with the database's own key."""

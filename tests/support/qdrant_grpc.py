@@ -10,6 +10,7 @@ from support.qdrant import Call, Qdrant, quiet
 from support.qdrant_keys import Forbidden, Refused
 from support.qdrant_methods import METHODS
 from support.qdrant_queries import QUERIES
+from support.qdrant_routes import names_point
 
 OPEN = {"/qdrant.Qdrant/HealthCheck", "/grpc.health.v1.Health/Check"}
 ALL = METHODS | QUERIES
@@ -65,7 +66,7 @@ def _failure(error: Exception) -> tuple[rpc.StatusCode, str]:
         return rpc.StatusCode.UNAUTHENTICATED, "Invalid API key or JWT"
     if isinstance(error, Forbidden):
         return rpc.StatusCode.PERMISSION_DENIED, "Forbidden: Global manage access is required"
-    if "not found" in text.lower() or "does not exist" in text.lower():
+    if names_point(error) or "not found" in text.lower() or "does not exist" in text.lower():
         return rpc.StatusCode.NOT_FOUND, f"Not found: {text}"
     if "already exists" in text:
         return rpc.StatusCode.ALREADY_EXISTS, f"Wrong input: {text}"

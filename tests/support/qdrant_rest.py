@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from support.qdrant import Call, Qdrant, quiet
 from support.qdrant_keys import Forbidden, Refused
-from support.qdrant_routes import ROUTES, Missing
+from support.qdrant_routes import ROUTES, Missing, names_point
 
 OPEN = {"/", "/healthz", "/livez", "/readyz"}
 
@@ -86,9 +86,9 @@ def _failure(error: Exception) -> tuple[int, str]:
     text = str(error)
     if isinstance(error, Forbidden):
         return 403, "Forbidden: Global manage access is required"
-    if isinstance(error, ValidationError | json.JSONDecodeError | TypeError | KeyError):
+    if isinstance(error, ValidationError | json.JSONDecodeError | TypeError | KeyError) and not names_point(error):
         return 400, f"Format error in JSON body: {text}"
-    if isinstance(error, Missing) or "not found" in text.lower() or "does not exist" in text.lower():
+    if isinstance(error, Missing) or names_point(error) or "not found" in text.lower() or "does not exist" in text.lower():
         return 404, f"Not found: {text}"
     if "already exists" in text:
         return 409, f"Wrong input: {text}"

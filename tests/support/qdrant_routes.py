@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from pydantic import TypeAdapter
 from qdrant_client.http import models
@@ -19,6 +20,17 @@ ROUTES: list[tuple[str, re.Pattern[str], Route, bool]] = []
 
 class Missing(Exception):
     """There is no such thing."""
+
+
+def names_point(error: Exception) -> bool:
+    """Whether an error says that a point is not there."""
+    match error:
+        case KeyError(args=(int(),)):
+            return True
+        case KeyError(args=(str(name),)):
+            return len(name) == len(str(UUID(int=0))) and name.count("-") == str(UUID(int=0)).count("-")
+        case _:
+            return False
 
 
 def route(method: str, template: str, *, write: bool = False) -> Callable[[Route], Route]:
