@@ -38,9 +38,13 @@ check: venv opa ## lint, types, import contracts, policy tools
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(OPA) fmt --fail --list rego
+	$(OPA) fmt --fail --list rego examples
 	$(OPA) check --strict --bundle --schema rego/schemas rego
 	$(OPA) test --bundle --coverage --threshold 100 --schema rego/schemas rego
+	for example in examples/*/; do \
+	  $(OPA) check --strict --schema rego/schemas rego/library $$example; \
+	  $(OPA) test --coverage --threshold 100 --schema rego/schemas rego/library $$example; \
+	done
 
 bench: venv ## measure against the shared no-op stream, in one run; needs wrk
 	@command -v wrk >/dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
@@ -61,7 +65,7 @@ fuzz: venv ## feed every reader of foreign bytes what breaks it: make fuzz FUZZ_
 fmt: venv opa ## format code and policies
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
-	$(OPA) fmt --write rego
+	$(OPA) fmt --write rego examples
 
 venv: $(VENV)/.made ## build .venv, with the program in .venv/bin/vecgate
 
@@ -99,7 +103,7 @@ lock: venv ## resolve the dependencies again
 envoy: venv ## write Envoy's example bootstrap from deploy/vecgate.yaml
 	$(BIN)/vecgate envoy -c deploy/vecgate.yaml > envoy/bootstrap.json
 
-schemas: venv ## write the policy's JSON Schemas from the types
+schemas: venv ## write the JSON Schemas of policy inputs and decision from the types
 	$(BIN)/python -m extproc.engines.schemas rego/schemas
 
 wire: venv ## compile the .proto files

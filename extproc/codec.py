@@ -27,7 +27,7 @@ _MOST_TOKENS: Final = 512
 _MOST_PEERS: Final = 1024
 """How many connections' attributes are remembered; some hundred bytes each."""
 
-_MOST_MUTATIONS: Final = 64
+_MOST_MUTATIONS: Final = 128
 """How many changes to heads are remembered; whoever chooses the names can make each as large as a head may be."""
 
 _NO_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType({})
@@ -59,6 +59,17 @@ def require_buffering(first: wire.ProcessingRequest) -> None:
     config = first.protocol_config
     if config.request_body_mode != _EXPECTED_MODE or config.response_body_mode != _EXPECTED_MODE:
         raise StreamError("Envoy does not buffer both bodies: this is not the configuration that `vecgate envoy` prints")
+
+
+def is_last(message: wire.ProcessingRequest) -> bool:
+    """Return whether Envoy has nothing more to say on this stream once `message` is answered."""
+    match message.WhichOneof("request"):
+        case "response_headers":
+            return bool(message.response_headers.end_of_stream)
+        case "response_body":
+            return bool(message.response_body.end_of_stream)
+        case found:
+            return bool(found == "response_trailers")
 
 
 def _head(message: wire.ProcessingRequest, http: wire.HttpHeaders, side: Side) -> Head:
@@ -154,7 +165,7 @@ def encode(event: Event, reply: Reply) -> wire.ProcessingResponse:
         case Replace():
             answer = wire.ProcessingResponse()
             common = _PHASES[kind, event.side](answer).response
-            _change(common.header_mutation, reply.set_fields, reply.remove_fields)
+            common.header_mutation.MergeFromString(_mutation(reply.set_fields, reply.remove_fields))
             if kind is Head:
                 # A message without a body gets one.
                 common.status = wire.CONTINUE_AND_REPLACE
@@ -170,7 +181,7 @@ def _trailers(side: Side, reply: Continue | Replace) -> wire.ProcessingResponse:
     answer = wire.ProcessingResponse()
     answer.response_trailers.SetInParent()
     if isinstance(reply, Replace):
-        _change(answer.response_trailers.header_mutation, reply.set_fields, reply.remove_fields)
+        answer.response_trailers.header_mutation.MergeFromString(_mutation(reply.set_fields, reply.remove_fields))
     return answer
 
 
@@ -181,13 +192,14 @@ def _without_body(kind: type[Event], side: Side, set_fields: Fields, remove_fiel
     phase = _PHASES[kind, side](answer)
     phase.response.SetInParent()
     if set_fields or remove_fields:
-        _change(phase.response.header_mutation, set_fields, remove_fields)
+        phase.response.header_mutation.MergeFromString(_mutation(set_fields, remove_fields))
     return answer
 
 
-def _change(mutation: wire.HeaderMutation, set_fields: Fields, remove_fields: tuple[str, ...]) -> None:
-    mutation.set_headers.extend(_set_headers(set_fields))
-    mutation.remove_headers.extend(remove_fields)
+@functools.lru_cache(maxsize=_MOST_MUTATIONS)
+def _mutation(set_fields: Fields, remove_fields: tuple[str, ...]) -> bytes:
+    """Return a change to a head in Envoy's form; to take it over costs a tenth of making it."""
+    return wire.HeaderMutation(set_headers=_set_headers(set_fields), remove_headers=remove_fields).SerializeToString()
 
 
 def _immediate(reply: Immediate) -> wire.ImmediateResponse:

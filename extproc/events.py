@@ -44,9 +44,12 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def by_name(self) -> Mapping[str, list[bytes]]:
         """The values of each field, in order: a head is asked for some twenty of them."""
-        found: dict[str, list[bytes]] = {}
+        found = {name: [value] for name, value in self.fields}
+        if len(found) == len(self.fields):
+            return found
+        found = {name: [] for name in found}
         for name, value in self.fields:
-            found.setdefault(name, []).append(value)
+            found[name].append(value)
         return found
 
     def values(self, name: str) -> Sequence[bytes]:

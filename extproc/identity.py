@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+import msgspec
+
 from extproc.errors import Unauthenticated
 from extproc.events import Head
 from extproc.operation import Principal
@@ -84,11 +86,13 @@ class Identifier:
     namespace: str
     key: str
     headers: tuple[tuple[str, str], ...]
-    _known: dict[int, tuple[Mapping[str, Any], Principal]] = field(default_factory=dict, init=False, repr=False)
+    _known: dict[int, tuple[Mapping[str, Any], Principal, _Times]] = field(default_factory=dict, init=False, repr=False)
 
     def identify(self, head: Head, now: int) -> Principal:
         """Return the caller. `now` is Unix time in seconds. Raises `Unauthenticated`, whose code says why."""
-        sent = sum([len(head.values(name)) for name, _ in self.headers])
+        sent = 0
+        for name, _ in self.headers:
+            sent += len(head.values(name))
         if sent > 1:
             raise _refused("token_ambiguous")
         found = head.metadata.get(self.namespace, {})
@@ -97,20 +101,16 @@ class Identifier:
             raise _refused("token_ambiguous")
         if not payloads:
             raise _refused("token_missing" if not sent else _failure(found))
-        principal = self._remembered(found, payloads[0])
-        _check_times(principal.claims, self.issuers[principal.issuer], now)
-        return principal
-
-    def _remembered(self, found: Mapping[str, Any], claims: dict[str, Any]) -> Principal:
-        """Return the principal of `claims`; the codec gives the same object for the same token, so it is made once."""
+        # The codec gives the same object for the same token, so its principal is made once.
         kept = self._known.get(id(found))
-        if kept is not None and kept[0] is found:
-            return kept[1]
-        principal = self._principal(claims)
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        self._known[id(found)] = (found, principal)
-        return principal
+        if kept is None or kept[0] is not found:
+            principal = self._principal(payloads[0])
+            kept = (found, principal, _Times.of(principal.claims, self.issuers[principal.issuer]))
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[id(found)] = kept
+        kept[2].check(now)
+        return kept[1]
 
     def _principal(self, claims: dict[str, Any]) -> Principal:
         issuer = self.issuers.get(_text(claims.get("iss")))
@@ -164,16 +164,30 @@ def _reason(failure: Mapping[str, Any]) -> str:
     return next((reason for words, reason in _FAILURES if words in message), "token_refused")
 
 
-def _check_times(claims: Mapping[str, Any], issuer: Issuer, now: int) -> None:
-    expires, issued, begins = (_time(claims.get(name)) for name in ("exp", "iat", "nbf"))
-    if expires is None:
-        raise _refused("token_never_expires")
-    if expires + SKEW <= now:
-        raise _refused("token_expired")
-    if (begins is not None and begins > now + SKEW) or (issued is not None and issued > now + SKEW):
-        raise _refused("token_not_yet_valid")
-    if issued is None or expires - issued > issuer.max_lifetime:
-        raise _refused("token_too_long_lived")
+class _Times(msgspec.Struct, frozen=True):
+    """What a token says of its times, Unix seconds; and the longest that it may live, seconds."""
+
+    expires: int | None
+    issued: int | None
+    begins: int | None
+    longest: int
+
+    @classmethod
+    def of(cls, claims: Mapping[str, Any], issuer: Issuer) -> _Times:
+        """Return the times among `claims`; what is no time is none."""
+        return cls(_time(claims.get("exp")), _time(claims.get("iat")), _time(claims.get("nbf")), issuer.max_lifetime)
+
+    def check(self, now: int) -> None:
+        """Raise `Unauthenticated` where the token does not hold at `now`, or would hold for too long."""
+        expires, issued, begins = self.expires, self.issued, self.begins
+        if expires is None:
+            raise _refused("token_never_expires")
+        if expires + SKEW <= now:
+            raise _refused("token_expired")
+        if (begins is not None and begins > now + SKEW) or (issued is not None and issued > now + SKEW):
+            raise _refused("token_not_yet_valid")
+        if issued is None or expires - issued > self.longest:
+            raise _refused("token_too_long_lived")
 
 
 def _kind(claims: Mapping[str, Any], issuer: Issuer) -> Literal["human", "workload"]:

@@ -19,7 +19,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from extproc import accesslog, codec
 from extproc.errors import ConfigError, Error, Malformed, StreamError, TooLarge, UpstreamError
-from extproc.events import Continue, Event, Head, Reply, Side
+from extproc.events import Continue, Event, Head, Immediate, Reply, Side
 from extproc.pipeline import Exchange, Guard
 from extproc.private import private_directory
 from extproc.stream import Stream
@@ -31,6 +31,9 @@ DOOR_METADATA: Final = "vecgate-door"
 
 _MESSAGE_OVERHEAD: Final = 1 << 20
 """Bytes that a message may have beside the body: heads, attributes, claims."""
+
+_LETTING_GO: Final = 1.0
+"""Seconds that Envoy has to let go of a stream on which all is said, before it is read from again."""
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +65,12 @@ class Servicer:
                 if exchange is None:
                     codec.require_buffering(message)
                     exchange = self._begin(event, context)
-                await context.write(codec.encode(event, await _reply(stream, exchange, event)))
+                reply = await _reply(stream, exchange, event)
+                await context.write(codec.encode(event, reply))
+                if isinstance(reply, Immediate) or codec.is_last(message):
+                    # Envoy lets go now, by half-closing and resetting the stream at once, which cancels this task. Whoever
+                    # reads or returns just then leaves a hundred bytes behind in gRPC (grpc/grpc#43360), every time.
+                    await asyncio.sleep(_LETTING_GO)
         except Error as error:
             _log.error("a stream was aborted: %s", error.code)
             await context.abort(grpc.StatusCode.INTERNAL, error.code)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import ssl
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from typing import Final, Literal
 
 from extproc import __version__
@@ -21,29 +20,26 @@ from extproc.accesslog import AccessLog
 from extproc.audit import keys
 from extproc.audit.entry import Entry
 from extproc.audit.ledger import Ledger
-from extproc.audit.spans import Spans
 from extproc.audit.witness import Witness
-from extproc.authorities import system_authorities
 from extproc.config import socket_paths
 from extproc.config.doors import Door, doors
-from extproc.config.types import Config, Database, UpstreamTls
+from extproc.config.types import Config, Database
 from extproc.config.types import Issuer as ConfiguredIssuer
-from extproc.decision import Engine, Level
+from extproc.configured import load_engine, verification
+from extproc.decision import Level
 from extproc.engines.cache import DecisionCache
-from extproc.engines.embedded import EmbeddedEngine
-from extproc.errors import ConfigError
+from extproc.engines.engine import Engine
+from extproc.engines.opa import OpaEngine
+from extproc.errors import EngineError
 from extproc.forwarding import Credential
 from extproc.identity import Identifier, Issuer
 from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
 from extproc.reservations import Reservations
-from extproc.secret import FreshSecret, SecretFile, SecretSource
+from extproc.secret import FreshSecret
 from extproc.server import Server, Servicer
 from extproc.upstream import Generation, Upstream
-
-POLICY_DEADLINE: Final = 1.0
-"""Seconds that one policy evaluation may take before it counts as a denial."""
 
 _SWITCH_SECONDS: Final = 0.0001
 """How long a busy thread keeps the interpreter: at the usual 5 ms whoever writes a slow disk, or reads a large request, would
@@ -67,12 +63,18 @@ async def serve(config: Config, index: int) -> None:
     name = f"worker-{index}"
     sealing_key = keys.sealing_key(config.audit.sealing_key)
     keys.signing_key(config.audit.signing_key)  # created when absent, and looked at now: what is wrong with it shows here
-    engine = DecisionCache(load_engine(config), clock=time.time)
-    ledger = Ledger.open(config.audit.directory, name, sealing_key, origin=config.audit.origin)
-    spans = Spans.create(
-        str(config.audit.otlp) if config.audit.otlp else None,
-        instance=name,
-        pseudonyms=keys.Pseudonyms(sealing_key) if config.audit.identifiers == "pseudonym" else None,
+    policy = load_engine(config)
+    if isinstance(policy, OpaEngine):
+        with suppress(EngineError):  # one that does not answer yet is asked again, and until then everything is denied
+            await policy.look()
+    engine = DecisionCache(policy, clock=time.time)
+    ledger = Ledger.open(
+        config.audit.directory,
+        name,
+        sealing_key,
+        origin=config.audit.origin,
+        otlp=str(config.audit.otlp) if config.audit.otlp else None,
+        pseudonyms=config.audit.identifiers == "pseudonym",
     )
     try:
         generation = Generation(config.service.socket.with_suffix(".generation"))
@@ -84,25 +86,28 @@ async def serve(config: Config, index: int) -> None:
                 door,
                 engine=engine,
                 ledger=ledger,
-                spans=spans,
                 upstream=upstreams[door.database.name],
                 reservations=reservations,
             )
             for door in doors(config)
         }
         server = _server(config, index, guards, ledger)
-        await ledger.append(_mark("start", engine, **_told(ledger)))
+        await ledger.append(_mark("start", engine.revision, **_told(ledger)))
+        following = asyncio.create_task(policy.follow(lambda revision: _told_of_policy(ledger, revision)))
+        following.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so does the worker then
         await server.start()
         _settle_memory()
         await stop.wait()
         await server.drain(_GRACE)
+        following.cancel()
         for upstream in upstreams.values():
             await upstream.close()
-        await ledger.append(_mark("stop", engine))
+        await ledger.append(_mark("stop", engine.revision))
+        with suppress(asyncio.CancelledError):
+            await following
     finally:
         await engine.close()
         await ledger.close()
-        spans.close()
 
 
 def _settle_memory() -> None:
@@ -115,15 +120,12 @@ def _settle_memory() -> None:
     gc.set_threshold(*_COLLECTED_AFTER)
 
 
-def load_engine(config: Config) -> EmbeddedEngine:
-    """Load the configured policy. Raises `ConfigError`."""
-    if config.policy.bundle is None:
-        raise ConfigError("policy.bundle is missing: name the directory of your Rego files")
-    return EmbeddedEngine.load(config.policy.bundle, config.policy.entrypoint, POLICY_DEADLINE)
+def _mark(kind: Literal["start", "stop", "policy"], revision: str, **detail: str) -> Entry:
+    return Entry(kind=kind, time_ns=time.time_ns(), revision=revision, detail={"version": __version__} | detail)
 
 
-def _mark(kind: Literal["start", "stop"], engine: Engine, **detail: str) -> Entry:
-    return Entry(kind=kind, time_ns=time.time_ns(), revision=engine.revision, detail={"version": __version__} | detail)
+async def _told_of_policy(ledger: Ledger, revision: str) -> None:
+    await ledger.append(_mark("policy", revision))
 
 
 def _told(ledger: Ledger) -> dict[str, str]:
@@ -149,7 +151,7 @@ def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger
 def _upstream(database: Database, generation: Generation) -> Upstream:
     """Return the asker of one database, whatever door a question comes from."""
     return Upstream(
-        client=Upstream.client(str(database.upstream), _verification(database)),
+        client=Upstream.client(str(database.upstream), verification(database.upstream, database.upstream_tls)),
         sni=database.upstream_tls.sni if database.upstream_tls else None,
         credential=_credential(database),
         generation=generation,
@@ -163,7 +165,6 @@ def _guard(
     *,
     engine: Engine,
     ledger: Ledger,
-    spans: Spans,
     upstream: Upstream,
     reservations: Reservations,
 ) -> Guard:
@@ -181,7 +182,7 @@ def _guard(
         upstream=upstream,
         reservations=reservations,
         credential=_credential(database),
-        witness=Witness(log=ledger, spans=spans, database=database.name, engine=database.engine, clock=time.time_ns),
+        witness=Witness(log=ledger, database=database.name, engine=database.engine, clock=time.time_ns),
         mask_key=_mask_key(config),
         default_level=Level[config.audit.recording.upper()],
         clock=time.time_ns,
@@ -213,20 +214,3 @@ def _mask_key(config: Config) -> Callable[[], MaskKey | None]:
         return lambda: None
     current = config.masking.keys[0]
     return FreshSecret[MaskKey](current.value, lambda secret: MaskKey.derive(current.id, secret)).get
-
-
-def _verification(database: Database) -> ssl.SSLContext | bool:
-    """Return how questions verify the database: as Envoy does, against the configured authority or the system's."""
-    if not database.upstream.tls:
-        return False
-    tls = database.upstream_tls or UpstreamTls()
-    context = ssl.create_default_context(cadata=(tls.ca or system_authorities()).load().reveal().decode())
-    if tls.certificate is not None and tls.key is not None:
-        context.load_cert_chain(_path(tls.certificate), _path(tls.key))
-    return context
-
-
-def _path(source: SecretSource) -> Path:
-    if not isinstance(source, SecretFile):
-        raise ConfigError("upstream_tls: a client certificate and its key are files")
-    return source.path

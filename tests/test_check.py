@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from joserfc.jwk import ECKey, OctKey
 from extproc.check import check
 from extproc.errors import ConfigError
 from support.issuer import TestIssuer
+from support.policies import EXAMPLES, LIBRARY, Policy
 
 CONFIG = """\
 version: 1
@@ -175,6 +177,59 @@ def test_a_rule_on_something_that_does_not_exist_is_refused(config: Path, old: s
         check(config)
     assert str(caught.value).startswith(f"{path}:")
     assert said in str(caught.value)
+
+
+ADMINISTRATION = """\
+package vecgate.admin
+
+default decision := {"allow": false, "reasons": ["not_granted"]}
+
+decision := {"allow": true} if input.act == "explain"
+"""
+
+
+def test_a_rule_on_an_act_that_does_not_exist_is_refused(config: Path) -> None:
+    """Administration is policy too."""
+    path = config.parent / "rego" / "admin.rego"
+    path.write_text(ADMINISTRATION)
+    assert check(config) == []
+    change(path, '"explain"', '"explian"')
+    with pytest.raises(ConfigError, match="there is no act `explian`, so the rule would never hold; the nearest is `explain`"):
+        check(config)
+
+
+def test_administration_that_does_not_load_is_refused(config: Path) -> None:
+    """A policy that administers is compiled from that entry point as well."""
+    path = config.parent / "rego" / "admin.rego"
+    path.write_text(ADMINISTRATION.replace('"explain"', "no_such_name"))
+    with pytest.raises(ConfigError, match="policy: admin"):
+        check(config)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_the_examples_hold_with_the_library(config: Path, example: Policy) -> None:
+    """Each is taken as it stands, with the rules that all of them share."""
+    change(config, "policy: {bundle: rego}", f"policy: {{bundle: {example.bundle}, library: {example.library}}}")
+    assert check(config) == []
+
+
+def test_a_word_of_the_library_is_checked_too(config: Path) -> None:
+    """The rules of both directories are read, and the message names the file."""
+    library = config.parent / "shared"
+    shutil.copytree(LIBRARY, library)
+    rule = library / "authz" / "operations.rego"
+    change(rule, '"scroll"', '"scrol"')
+    change(config, "policy: {bundle: rego}", f"policy: {{bundle: {EXAMPLES[0].bundle}, library: shared}}")
+    with pytest.raises(ConfigError, match="there is no action `scrol`") as caught:
+        check(config)
+    assert str(caught.value).startswith(f"{rule}:")
+
+
+def test_a_caller_that_is_none_is_refused(config: Path) -> None:
+    """A role without its prefix is nobody, so whoever was meant would not be."""
+    (config.parent / "rego" / "data.yaml").write_text("vecgate: {limits: [{records: 5, for: [admin]}]}\n")
+    with pytest.raises(ConfigError, match="there is no caller `admin`"):
+        check(config)
 
 
 def test_a_hash_mask_without_a_key_is_refused(config: Path) -> None:

@@ -5,7 +5,6 @@ The pipeline writes into it, `witness` makes entries and spans of it. It holds n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -16,18 +15,16 @@ from extproc.errors import Error, UpstreamError
 from extproc.operation import Operation, Principal
 
 
-@dataclass(slots=True, kw_only=True)
-class Delivered:
+class Delivered(msgspec.Struct, kw_only=True):
     """What came back for one operation: how many records and which (ids, raw JSON), the masked fields, how many values."""
 
     rows: int = 0
-    ids: list[msgspec.Raw] = field(default_factory=list)
+    ids: list[msgspec.Raw] = []
     masked_fields: frozenset[str] = frozenset()
     masked_values: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
-class Account:
+class Account(msgspec.Struct, kw_only=True):
     """What is known of one exchange so far. Times are Unix nanoseconds."""
 
     exchange: str
@@ -36,7 +33,7 @@ class Account:
     source: str = ""
     user_agent: str = ""
     principal: Principal | None = None
-    claimed: dict[str, str] = field(default_factory=dict)
+    claimed: dict[str, str] = {}
     operations: tuple[Operation, ...] = ()
     inputs: tuple[Input, ...] = ()
     decisions: tuple[Decision, ...] = ()
@@ -44,8 +41,8 @@ class Account:
     asked: int = 0
     level: Level = Level.METADATA
     recording: Recording | None = None
-    delivered: dict[int, Delivered] = field(default_factory=dict)
-    detail: dict[str, str] = field(default_factory=dict)
+    delivered: dict[int, Delivered] = {}
+    detail: dict[str, str] = {}
 
     def decision(self, error: Error | None) -> Literal["allow", "deny"] | None:
         """Return what became of the exchange as a whole; None where it ended before anything was decided."""

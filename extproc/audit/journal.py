@@ -17,13 +17,12 @@ import fcntl
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from extproc.audit import segments
 from extproc.audit.files import Files
-from extproc.audit.recovery import complete
+from extproc.audit.recovery import Recovered, complete
 from extproc.audit.sealing import SLOT_BYTES
 from extproc.errors import AuditError, ConfigError
 
@@ -54,19 +53,6 @@ class Place(NamedTuple):
                 "a worker's name is made of letters, digits, dots, underscores and hyphens, and begins with a letter"
             )
         return cls(directory / "log" / worker, directory / "private" / worker)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recovered:
-    """What opening found amiss and put right; all zero after an orderly stop.
-
-    `torn` bytes of unfinished writes were dropped; `restored` leaves were completed from their records; `lost` leaves have no
-    record any more, which no crash of this program explains.
-    """
-
-    torn: int = 0
-    restored: int = 0
-    lost: int = 0
 
 
 class Journal:
@@ -241,4 +227,6 @@ class Journal:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise AuditError(f"{self._place.log}: another process writes this log; each worker needs its own name") from error
+            raise AuditError(
+                f"{self._place.log}: another process writes this log; each worker needs its own name", code="audit_in_use"
+            ) from error

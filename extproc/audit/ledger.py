@@ -1,36 +1,29 @@
 """The ledger: where an exchange waits until its entry is on the disk.
 
-Entries are sealed on the event loop, in the order in which they come. They gather for as long as the loop has other work, some
-milliseconds at most, and go to the disk together, in one durable write. A swift disk is waited for on the loop itself: to wake
-a thread and be woken by it costs more than the write, twice an exchange, and beside a busy loop the thread would wait for the
-interpreter's lock. A disk whose last few writes took longer than a millisecond is written by a thread while the loop goes on,
-and so are a large batch, one for which the journal must make room, and whatever comes after a failure.
-
-An entry that could not be written, or of which that cannot be known, is an `AuditError` to whoever waits for it; it may still
-turn up in the log, but an entry that was acknowledged never goes missing. After a failure everything is refused until the
-journal could be opened anew, which is tried not sooner than `retry` seconds later.
+Entries go to the worker's `clerk`, a process beside it, in the order in which they come; what comes in one turn of the loop
+goes together. An entry that was not written, or of which that cannot be known, is an `AuditError` to whoever waits for it; one
+that was acknowledged never goes missing. When the clerk is gone everything is refused until another one has opened the log.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
+import os
+import socket
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
+import msgspec
+
+from extproc.audit import orders
 from extproc.audit.entry import Entry
-from extproc.audit.files import Files
-from extproc.audit.journal import Journal, Recovered, Slots
-from extproc.audit.scribe import Scribe
-from extproc.audit.sealing import pack
-from extproc.audit.segments import Record
+from extproc.audit.orders import Append, Close, Flush, Frames, Opening, Origin, Result
+from extproc.audit.recovery import Recovered
+from extproc.companion import Companion
 from extproc.errors import AuditError
 from extproc.secret import Secret
 
@@ -38,54 +31,32 @@ SEGMENT_BYTES: Final = 64 << 20
 MOST_WAITING: Final = 4096
 """How many entries may wait; beyond it the disk is hopelessly behind, and memory is not the place to catch up."""
 
-_BATCH_ENTRIES: Final = 256
-_BATCH_BYTES: Final = 8 << 20  # of recordings; the last one taken may exceed it
-_LONG_BODY: Final = 256 << 10  # a longer one is compressed beside the event loop
-_SHORT_TURN: Final = 0.0001  # seconds of a turn of the loop in which nothing else was to be done
-_LONGEST_GATHERING: Final = 0.004  # seconds
-_WRITES_SEEN: Final = 4  # by these it is judged how fast the disk is
-_SMALL_BATCH: Final = 64 << 10  # bytes of recordings that the loop itself writes
-_LONGEST_WAIT: Final = 0.001  # seconds of a durable write that the loop itself waits for
+_LONG_BODY: Final = 256 << 10  # an entry with a longer one is encoded beside the event loop
+_READ: Final = 1 << 16
+_START_DEADLINE: Final = 60.0  # seconds; a long log is looked through at the start
+_END_PATIENCE: Final = 10.0  # seconds
+_TELEMETRY: Final = "OTEL_"
+_GONE: Final = "the audit log's process has ended"
 _log = logging.getLogger(__name__)
-
-
-_Command = Literal["flush", "reopen", "close"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """Something for the writer to do, and who waits for it; the result is an index."""
-
-    what: Record | _Command
-    future: asyncio.Future[int]
-    slots: Slots | None = None
 
 
 class Ledger:
     """The open ledger of one worker; used from one event loop. `recovered` is what opening it found amiss."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        reopen: Callable[[int], Journal],
-        new_scribe: Callable[[int], Scribe],
-        *,
-        retry: float,
-        longest_wait: float,
-    ) -> None:
-        self.recovered: Recovered = journal.recovered
-        self._new_scribe = new_scribe
-        self._scribe: Scribe | None = new_scribe(journal.following)
+    def __init__(self, opening: Callable[[int], Opening], companion: Callable[[], Companion], *, retry: float) -> None:
+        self._opening = opening
+        self._companion = companion
         self._retry = retry
-        self._retry_at = 0.0
+        self._least = 0  # how many entries are known to be there
+        self._clerk: Companion | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # that listens to the clerk
+        self._frames = Frames()
+        self._unsent = bytearray()
+        self._pending: deque[asyncio.Future[int]] = deque()
         self._reopening: asyncio.Task[None] | None = None
+        self._retry_at = 0.0
         self._closed = False
-        self._waiting = 0
-        self._gathered: deque[_Order] = deque()
-        self._writer = _Writer(journal, reopen)
-        self._longest_wait = longest_wait
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
-        self._busy = False  # the thread writes; what is gathered waits for it
+        self.recovered = self._start()
 
     @classmethod
     def open(
@@ -97,118 +68,174 @@ class Ledger:
         origin: str = "vecgate",
         segment_bytes: int = SEGMENT_BYTES,
         retry: float = 1.0,
-        longest_wait: float = _LONGEST_WAIT,
-        files: Files | None = None,
+        otlp: str | None = None,
+        pseudonyms: bool = False,
+        companion: Callable[[], Companion] | None = None,
     ) -> Ledger:
         """Open the ledger of `worker` below `directory`, create it when absent, put right what a crash left. Blocks.
 
-        The log's name is ``<origin>/<worker>``. A segment is full at `segment_bytes`. In seconds, `retry` is how long a failed
-        disk is left alone, and `longest_wait` how long a write may take that the loop waits for. Raises `AuditError` where
-        another process has it open, where it cannot be written, and where it was changed from outside.
+        The log's name is ``<origin>/<worker>``. A segment is full at `segment_bytes`; a failed disk is left alone for `retry`
+        seconds. Spans go to `otlp`, and name people by keyed hashes with `pseudonyms`. Raises `AuditError` where another
+        process has it open, where it cannot be written, and where it was changed from outside.
         """
 
-        def reopen(least: int) -> Journal:
-            return Journal(directory, worker, segment_bytes=segment_bytes, files=files or Files(), least=least)
+        def opening(least: int) -> Opening:
+            return Opening(
+                directory=str(directory.absolute()),
+                worker=worker,
+                sealing_key=sealing_key.reveal(),
+                origin=origin,
+                segment_bytes=segment_bytes,
+                retry=retry,
+                least=least,
+                otlp=otlp,
+                pseudonyms=pseudonyms,
+            )
 
-        try:
-            new_scribe = partial(Scribe, sealing_key, origin, worker)
-            return cls(reopen(0), reopen, new_scribe, retry=retry, longest_wait=longest_wait)
-        except OSError as error:
-            raise AuditError(_told(error)) from error
+        return cls(opening, companion or _clerk, retry=retry)
 
-    async def append(self, entry: Entry) -> int:
-        """Make `entry` durable; return its index in the log. Raises `AuditError`."""
-        packed = None
+    async def append(self, entry: Entry, span: Origin | None = None) -> int:
+        """Make `entry` durable, then have its spans told where `span` says of what; return its index. Raises `AuditError`."""
+        order = Append(entry=entry, span=span)
         if entry.recording is not None and len(entry.recording.body) > _LONG_BODY:
-            packed = await asyncio.to_thread(pack, entry.recording)
-        if self._scribe is None:
+            data = await asyncio.to_thread(orders.frame, order)
+        else:
+            data = orders.frame(order)
+        if self._clerk is None:
             await self._reopened()
-        if self._waiting >= MOST_WAITING:
+        if len(self._pending) >= MOST_WAITING:
             raise AuditError("too many entries wait for the audit log")
-        if self._scribe is None:
-            raise AuditError("the audit log has failed and is not open yet")
-        record, slots = self._scribe.write(entry, packed)  # its index is taken: from here to the queue nothing may intervene
-        return await self._order(record, slots)
+        return await self._ordered(data)
 
     async def flush(self) -> None:
         """Wait until what was appended before is durable and the log's own file complete on the disk. Raises `AuditError`."""
-        await self._order("flush")
+        await self._ordered(orders.frame(Flush()))
 
     async def close(self) -> None:
         """Write what still waits, leave the files tidy and let go of them. Raises `AuditError`; it is closed even so."""
         if self._closed:
             return
         try:
-            await self._order("close")
+            await self._ordered(orders.frame(Close()), last=True)
         finally:
-            self._thread.shutdown(wait=not self._busy)
+            self._closed = True
+            clerk, self._clerk = self._clerk, None
+            if clerk is not None:
+                self._stop_listening(clerk)
+                self._refuse_all("the audit log is closed")
+                await asyncio.to_thread(clerk.leave, _END_PATIENCE)
 
-    async def _order(self, what: Record | _Command, slots: Slots | None = None) -> int:
+    # --- orders and answers ---------------------------------------------------------------------------------------------
+
+    def _ordered(self, data: bytes, *, last: bool = False) -> asyncio.Future[int]:
+        """Send an order; return what its answer will come in. Raises `AuditError` where nobody takes orders."""
         if self._closed:
             raise AuditError("the audit log is closed")
-        self._closed = what == "close"
-        loop = asyncio.get_running_loop()
+        self._closed = last
+        if self._clerk is None:
+            raise AuditError(_GONE)
+        loop = self._listening(self._clerk)
         future: asyncio.Future[int] = loop.create_future()
-        if not self._gathered:
-            now = time.perf_counter()
-            loop.call_soon(self._gather, now, now)
-        self._gathered.append(_Order(what, future, slots))
-        self._waiting += 1
-        scribe = self._scribe
+        self._pending.append(future)
+        if not self._unsent:
+            loop.call_soon(self._send)
+        self._unsent += data
+        return future
+
+    def _listening(self, clerk: Companion) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            clerk.connection.setblocking(False)
+            self._loop.add_reader(clerk.connection, self._receive, clerk)
+        return self._loop
+
+    def _stop_listening(self, clerk: Companion) -> None:
+        if self._loop is not None:
+            self._loop.remove_reader(clerk.connection)
+            self._loop.remove_writer(clerk.connection)
+            self._loop = None
+
+    def _send(self) -> None:
+        """Send what there is to send, and the rest when there is room for it."""
+        clerk, loop = self._clerk, self._loop
+        if clerk is None or loop is None or not self._unsent:
+            return
         try:
-            return await future
-        except AuditError:
-            if self._scribe is scribe:  # the writer refuses what this scribe writes from now on
-                self._scribe = None
-                self._retry_at = time.monotonic() + self._retry
-            raise
-        finally:
-            self._waiting -= 1
-            del future  # else its error and this frame would hold each other, and with them the request
-
-    def _gather(self, since: float, turn: float) -> None:
-        """Let entries gather while the loop has other work, then carry them out; a short turn says that it has none."""
-        now = time.perf_counter()
-        if now - turn < _SHORT_TURN or now - since > _LONGEST_GATHERING:
-            self._carry_out()
+            sent = clerk.connection.send(self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._lost(clerk)
+            return
+        whole = sent == len(self._unsent)
+        del self._unsent[:sent]
+        if whole:
+            loop.remove_writer(clerk.connection)
         else:
-            asyncio.get_running_loop().call_soon(self._gather, since, now)
+            loop.add_writer(clerk.connection, self._send)
 
-    def _carry_out(self) -> None:
-        """Carry out what is gathered, here or in the thread."""
-        while self._gathered and not self._busy:
-            batch = self._take()
-            if self._writer.swift(batch, self._longest_wait):
-                _resolve(batch, self._writer.carry_out(batch))
-                continue
-            self._busy = True
-            try:
-                done = asyncio.get_running_loop().run_in_executor(self._thread, self._writer.carry_out, batch)
-            except RuntimeError:  # closed, and who closed it was cancelled
-                self._busy = False
-                _resolve(batch, [AuditError("the audit log is closed")] * len(batch))
-            else:
-                done.add_done_callback(partial(self._carried_out, batch))
+    def _receive(self, clerk: Companion) -> None:
+        try:
+            data = clerk.connection.recv(_READ)
+            self._frames.feed(data)
+            for content in self._frames:
+                for result in orders.read_results(content):
+                    self._settle(self._pending.popleft(), result)
+        except BlockingIOError:
+            return
+        except (OSError, IndexError, AuditError, msgspec.MsgspecError):
+            data = b""
+        if not data:
+            self._lost(clerk)
 
-    def _carried_out(self, batch: list[_Order], done: asyncio.Future[list[int | AuditError]]) -> None:
-        self._busy = False
-        _resolve(batch, done.result())
-        self._carry_out()
+    def _settle(self, future: asyncio.Future[int], result: Result) -> None:
+        if future.done():
+            return  # whoever waited was cancelled; the entry stands
+        if isinstance(result, int):
+            self._least = result + 1
+            future.set_result(result)
+        else:
+            future.set_exception(AuditError(result))
 
-    def _take(self) -> list[_Order]:
-        """Take the first order and those behind it, up to the bounds and to anything that is not a record."""
-        batch: list[_Order] = []
-        weight = 0
-        while self._gathered and len(batch) < _BATCH_ENTRIES and weight < _BATCH_BYTES:
-            order = self._gathered.popleft()
-            batch.append(order)
-            if not isinstance(order.what, Record):
-                break
-            weight += len(order.what.recording)
-        return batch
+    # --- the clerk ------------------------------------------------------------------------------------------------------
+
+    def _start(self) -> Recovered:
+        """Start a clerk and have it open the log. Blocks. Raises `AuditError`."""
+        try:
+            clerk = self._companion()
+        except OSError as error:
+            raise AuditError(f"the audit log's process cannot be started: {error.strerror}") from error
+        try:
+            ready = _opened(clerk.connection, self._opening(self._least))
+        except (OSError, AuditError, msgspec.MsgspecError) as error:
+            clerk.kill()
+            raise error if isinstance(error, AuditError) else AuditError(_GONE) from error
+        self._clerk = clerk
+        return ready
+
+    def _lost(self, clerk: Companion) -> None:
+        """Let go of a clerk that is gone, and tell whoever waited for it."""
+        if clerk is not self._clerk:
+            return
+        _log.error("nothing is let through: %s", _GONE)
+        loop = self._loop
+        self._stop_listening(clerk)
+        self._clerk = None
+        self._frames = Frames()
+        self._unsent.clear()
+        self._retry_at = time.monotonic() + self._retry
+        self._refuse_all(_GONE)
+        if loop is not None:
+            loop.run_in_executor(None, clerk.kill)  # which may have to wait for the disk
+
+    def _refuse_all(self, reason: str) -> None:
+        while self._pending:
+            self._settle(self._pending.popleft(), reason)
 
     async def _reopened(self) -> None:
-        """Have the journal opened anew, once for all who come in the meantime. Raises `AuditError`."""
+        """Have another clerk open the log, once for all who come in the meantime. Raises `AuditError`."""
+        if self._closed:
+            raise AuditError("the audit log is closed")
         if self._reopening is None:
             if time.monotonic() < self._retry_at:
                 raise AuditError("the audit log has failed and is not open yet")
@@ -217,91 +244,30 @@ class Ledger:
 
     async def _reopen(self) -> None:
         try:
-            self._scribe = self._new_scribe(await self._order("reopen"))
+            ready = await asyncio.to_thread(self._start)
+            _log.warning("the audit log is open again: %s", ready)
+        except AuditError:
+            self._retry_at = time.monotonic() + self._retry
+            raise
         finally:
             self._reopening = None
 
 
-class _Writer:
-    """Who writes, one batch at a time, from whichever thread. After a failure it refuses all but to open anew."""
-
-    def __init__(self, journal: Journal, reopen: Callable[[int], Journal]) -> None:
-        self._took = deque([0.0] * _WRITES_SEEN, maxlen=_WRITES_SEEN)
-        self._journal: Journal | None = journal
-        self._least = journal.following
-        self._reopen = reopen
-
-    def carry_out(self, batch: Sequence[_Order]) -> list[int | AuditError]:
-        """Do what is ordered and return a result for each order. Never raises."""
-        records = [order.what for order in batch if isinstance(order.what, Record)]
-        try:
-            if records:
-                self._write(records, [order.slots for order in batch if order.slots])
-            following = self._control(batch[-1].what)
-        except Exception as error:  # noqa: BLE001  # whoever waits must be told, whatever it was, or waits for ever
-            return self._failed(error, len(batch))
-        return [*(record.index for record in records), following]
-
-    def _write(self, records: Sequence[Record], slots: Sequence[Slots]) -> None:
-        began = time.perf_counter()
-        self._usable().append(records, slots)
-        self._took.append(time.perf_counter() - began)
-        self._least = records[-1].index + 1
-
-    def swift(self, batch: Sequence[_Order], longest_wait: float) -> bool:
-        """Say whether `batch` will be carried out within `longest_wait` seconds, as far as anybody can know beforehand.
-
-        It is judged by the second shortest of the last few writes: a busy machine makes one or another of them longer, a slow
-        disk nearly all.
-        """
-        if self._journal is None or not all(isinstance(order.what, Record) for order in batch):
-            return False
-        length = sum(len(order.what.recording) for order in batch if isinstance(order.what, Record))
-        return sorted(self._took)[1] <= longest_wait and length <= _SMALL_BATCH and self._journal.has_room
-
-    def _control(self, what: object) -> int:
-        match what:
-            case "flush":
-                self._usable().sync()
-            case "close":
-                self._usable().close()
-            case "reopen":
-                if self._journal is not None:  # it is not in use any more, and holds the lock
-                    self._journal.abandon()
-                    self._journal = None
-                self._journal = self._reopen(self._least)
-                _log.warning("the audit log is open again: %s", self._journal.recovered)
-        return self._usable().following
-
-    def _usable(self) -> Journal:
-        if self._journal is None:
-            raise AuditError("the audit log has failed and is not open yet")
-        return self._journal
-
-    def _failed(self, error: Exception, count: int) -> list[int | AuditError]:
-        told = _told(error)
-        if self._journal is not None:
-            _log.error("nothing is let through: %s", told)
-            self._journal.abandon()
-            self._journal = None
-        self._took.extend([math.inf] * _WRITES_SEEN)
-        return [AuditError(told) for _ in range(count)]
+def _clerk() -> Companion:
+    return Companion("extproc.audit.clerk", [name for name in os.environ if name.startswith(_TELEMETRY)])
 
 
-def _told(error: Exception) -> str:
-    match error:
-        case AuditError():
-            return str(error)
-        case OSError():
-            return f"the audit log cannot be written: {error.strerror}"
-    return f"the audit log cannot be written: {type(error).__name__}"
-
-
-def _resolve(batch: list[_Order], results: Sequence[int | AuditError]) -> None:
-    for order, result in zip(batch, results, strict=False):
-        if order.future.done():
-            continue  # whoever waited was cancelled; the entry stands
-        if isinstance(result, AuditError):
-            order.future.set_exception(result)
-        else:
-            order.future.set_result(result)
+def _opened(connection: socket.socket, opening: Opening) -> Recovered:
+    """Tell a clerk what to open; return what it says of it. Raises `AuditError`, `OSError`."""
+    connection.settimeout(_START_DEADLINE)
+    connection.sendall(orders.frame(opening))
+    frames = Frames()
+    while (content := frames.next()) is None:
+        data = connection.recv(_READ)
+        if not data:
+            raise AuditError(_GONE)
+        frames.feed(data)
+    found = orders.read_readiness(content)
+    if not isinstance(found, Recovered):
+        raise AuditError(found.message)
+    return found

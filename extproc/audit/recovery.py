@@ -15,6 +15,18 @@ import msgspec
 from extproc.errors import AuditError
 
 
+class Recovered(msgspec.Struct, frozen=True, kw_only=True, tag="recovered"):
+    """What opening found amiss and put right; all zero after an orderly stop.
+
+    `torn` bytes of unfinished writes were dropped; `restored` leaves were completed from their records; `lost` leaves have no
+    record any more, which no crash of this program explains.
+    """
+
+    torn: int = 0
+    restored: int = 0
+    lost: int = 0
+
+
 class Completion(NamedTuple):
     """What to do: keep `good` bytes of the log, write `missing` behind them, which completes `restored` leaves.
 

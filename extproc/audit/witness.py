@@ -1,7 +1,7 @@
-"""The witness of one database: makes entries and spans of an `Account`, and has them durable before it returns.
+"""The witness of one database: makes entries of an `Account`, and has them durable before it returns.
 
-It decides nothing and forgets nothing: an entry that cannot be written is an `AuditError`, and then nothing is released. Spans
-are told after the entry is durable and never hold an exchange up.
+It decides nothing and forgets nothing: an entry that cannot be written is an `AuditError`, and then nothing is released. It
+says what spans are to tell of; they are told after the entry is durable and never hold an exchange up.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 
 from extproc.audit.account import Account, refused
 from extproc.audit.entry import End, Entry, Private
-from extproc.audit.spans import Spans
+from extproc.audit.orders import Origin
 from extproc.errors import Error, Unauthenticated
 
 _ENCODER = msgspec.json.Encoder()
@@ -22,16 +22,15 @@ _ENCODER = msgspec.json.Encoder()
 class Log(Protocol):
     """Where entries go."""
 
-    async def append(self, entry: Entry) -> int:
-        """Make `entry` durable; return its index. Raises `AuditError`."""
+    async def append(self, entry: Entry, span: Origin | None = None) -> int:
+        """Make `entry` durable, then have its spans told, if any; return its index. Raises `AuditError`."""
 
 
 class Witness:
     """Writes down what happens at one database. `clock` gives Unix nanoseconds."""
 
-    def __init__(self, *, log: Log, spans: Spans, database: str, engine: str, clock: Callable[[], int]) -> None:
+    def __init__(self, *, log: Log, database: str, engine: str, clock: Callable[[], int]) -> None:
         self._log = log
-        self._spans = spans
         self._database = database
         self._engine = engine
         self._clock = clock
@@ -41,12 +40,12 @@ class Witness:
         await self._log.append(self._entry(account, None, whole=True, kind="intent", recording=account.recording))
 
     async def outcome(self, account: Account, *, end: End, status: int | None) -> None:
-        """Record how a forwarded request ended, then tell its spans."""
+        """Record how a forwarded request ended."""
         entry = self._entry(account, None, whole=False, kind="outcome", end=end, status=status)
-        self._tell(account, entry, await self._log.append(entry))
+        await self._log.append(entry, _origin(account))
 
     async def refusal(self, account: Account, error: Error) -> None:
-        """Record a denial, a failure or a rejected login, then tell its spans."""
+        """Record a denial, a failure or a rejected login."""
         entry = self._entry(
             account,
             error,
@@ -56,7 +55,7 @@ class Witness:
             status=error.status,
             end="denied" if refused(error) else "failed",
         )
-        self._tell(account, entry, await self._log.append(entry))
+        await self._log.append(entry, _origin(account))
 
     def _entry(self, account: Account, error: Error | None, *, whole: bool, **members: Any) -> Entry:
         """Return an entry of `account` with what is its own in `members`; `whole` where no entry before it told the rest."""
@@ -74,14 +73,13 @@ class Witness:
             **members,
         )
 
-    def _tell(self, account: Account, entry: Entry, index: int) -> None:
-        self._spans.tell(
-            entry,
-            index=index,
-            started=account.started,
-            traceparent=account.traceparent,
-            principal=account.principal.id if account.principal else None,
-        )
+
+def _origin(account: Account) -> Origin:
+    return Origin(
+        started=account.started,
+        traceparent=account.traceparent,
+        principal=account.principal.id if account.principal else None,
+    )
 
 
 def _private(account: Account, *, full: bool, delivered: bool) -> Private:

@@ -1,24 +1,28 @@
 """The words that a policy's rules compare with, so that one that does not exist is found before it silently never matches.
 
 A rule on the action ``serch`` is no error to Rego: it is a rule that never holds. This module reads the tokens of .rego files
-and the data files beside them, and gives every literal that stands for an action, a database, an engine, an operator or an
-entity. It follows constants of the same file and plain aliases; what is computed it cannot see. It judges nothing.
+and the data files beside them, and gives every literal that stands for an action or an act, a database, an engine, an
+operator or an entity, or for a caller in the lists of the library's data. It follows constants of the same file and plain
+aliases; what is computed it cannot see. It judges nothing.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import yaml
 
+from extproc.engines.bundle import DATA_FILES, Files
 from extproc.errors import ConfigError
 
-Kind = Literal["action", "database", "engine", "scope", "kind", "operator", "condition", "entity"]
+Kind = Literal[
+    "action", "act", "database", "engine", "scope", "selector", "probe", "kind", "operator", "condition", "entity", "caller"
+]
 
 _TOKEN: Final = re.compile(
     r"""(?P<skip>\s+|\#[^\n]*)
@@ -28,14 +32,19 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _REFERENCES: Final[dict[str, Kind]] = {
+    "input.act": "act",
     "input.operation.action": "action",
     "input.operation.database": "database",
     "input.operation.engine": "engine",
+    "input.operation.probe": "probe",
     "input.operation.scope": "scope",
+    "input.operation.selector": "selector",
     "input.principal.kind": "kind",
 }
 _MEMBERS: Final[dict[str, Kind]] = {"with": "operator", "operator": "condition", "entities": "entity"}
 _DATA_KEYS: Final[dict[str, Kind]] = {
+    "act": "act",
+    "acts": "act",
     "action": "action",
     "actions": "action",
     "database": "database",
@@ -43,8 +52,14 @@ _DATA_KEYS: Final[dict[str, Kind]] = {
     "engine": "engine",
     "engines": "engine",
     "entities": "entity",
+    "with": "operator",
 }
-_DATA_FILES: Final = frozenset({"data.json", "data.yaml", "data.yml"})
+_SELECTORS: Final = "selectors"
+"""In a permission, the selectors that each of some actions asks for."""
+_CALLERS: Final = frozenset({"exempt", "for", "seen_by"})
+"""Lists in the library's data that say who."""
+_PREFIX: Final = re.compile(r"^(role:|group:).+", re.DOTALL)
+_LIBRARY_DATA: Final = "vecgate"
 _KEYWORDS: Final = frozenset(
     ["as", "contains", "default", "else", "every", "if", "import", "in", "not", "package", "some", "with"]
 )
@@ -68,22 +83,26 @@ class _Token:
     line: int
 
 
-def policy_words(bundle: Path) -> list[Word]:
-    """Return the words of every .rego file below `bundle`, tests left out, and of its data files."""
+def policy_words(files: Files, place: Callable[[str], Path]) -> list[Word]:
+    """Return the words of a policy's .rego files, tests left out, and of its data files; `place` says where one lies."""
     words: list[Word] = []
-    for path in sorted(bundle.rglob("*")):
+    for name, content in sorted(files.items()):
+        path = place(name)
         if path.suffix == ".rego" and not path.name.endswith("_test.rego"):
-            words += _Rules(_tokens(_read(path)), path).words()
-        elif path.name in _DATA_FILES:
-            words += _data_words(_document(path), str(path))
+            words += _Rules(_tokens(_text(content, path)), path).words()
+        elif path.name in DATA_FILES:
+            document = _document(content, path)
+            words += _data_words(document, str(path))
+            if isinstance(document, dict):
+                words += _caller_words(document.get(_LIBRARY_DATA), str(path))
     return words
 
 
-def _read(path: Path) -> str:
+def _text(content: bytes, path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as UTF-8 text") from error
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text") from error
 
 
 def _tokens(source: str) -> list[_Token]:
@@ -200,9 +219,10 @@ class _Rules:
         return self._tokens[index].text if inside and self._tokens[index].kind == kind else ""
 
 
-def _document(path: Path) -> Any:
+def _document(content: bytes, path: Path) -> Any:
+    text = _text(content, path)
     try:
-        return json.loads(_read(path)) if path.suffix == ".json" else yaml.safe_load(_read(path))
+        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: is not a {path.suffix.removeprefix('.').upper()} document") from error
 
@@ -212,14 +232,36 @@ def _data_words(document: Any, place: str) -> Iterator[Word]:
         case dict():
             for key, value in document.items():
                 if kind := _DATA_KEYS.get(str(key)):
-                    texts = value if isinstance(value, list) else [value]
-                    # A pattern is the policy's own business.
-                    yield from (
-                        Word(kind=kind, text=text, place=place) for text in texts if isinstance(text, str) and "*" not in text
-                    )
+                    yield from _texts(kind, value, place)
+                if key == _SELECTORS and isinstance(value, dict):
+                    yield from _texts("action", list(value), place)
+                    yield from (word for asked in value.values() for word in _texts("selector", asked, place))
                 yield from _data_words(value, place)
         case list():
             for value in document:
                 yield from _data_words(value, place)
         case _:
             pass
+
+
+def _caller_words(document: Any, place: str) -> Iterator[Word]:
+    match document:
+        case dict():
+            for key, value in document.items():
+                if key in _CALLERS and isinstance(value, list):
+                    # A role or a group may be called anything, so only its prefix is a word.
+                    named = [_PREFIX.sub(r"\1", text) if isinstance(text, str) else text for text in value]
+                    yield from _texts("caller", named, place)
+                yield from _caller_words(value, place)
+        case list():
+            for value in document:
+                yield from _caller_words(value, place)
+        case _:
+            pass
+
+
+def _texts(kind: Kind, value: Any, place: str) -> Iterator[Word]:
+    """Give a text, or those in a list; a pattern is the policy's own business."""
+    for text in value if isinstance(value, list) else [value]:
+        if isinstance(text, str) and "*" not in text:
+            yield Word(kind=kind, text=text, place=place)

@@ -3,7 +3,8 @@
 The compiler accepts what OPA refuses: builtins that do not exist, and names that nothing defines, which then are undefined
 for ever, so that ``not denied`` with a slip in it holds always. Both are errors here. Comparisons of order get a guard: the
 library orders values of two types otherwise than OPA does (``null`` after numbers), so anything but two numbers ends the
-evaluation with an error instead of a wrong answer. Plans are JSON in the form of OPA's intermediate representation; pure.
+evaluation with an error instead of a wrong answer. ``with`` is refused, because it does not always replace what it names.
+Plans are JSON in the form of OPA's intermediate representation; pure.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ _GUARD_DECLARED: Final = {
 _INPUT_AND_DATA: Final = (0, 1)
 _SETS: Final = ("target", "result")  # the members of a statement that give a local its value
 _SCAN: Final = "ScanStmt"
+_REFUSED: Final = {
+    "CallDynamicStmt": "a rule is called by a computed name; name it",
+    "WithStmt": "`with` is not proven for the embedded engine: write a function of what it replaces",
+}
 
 Json = dict[str, Any]
 
@@ -42,8 +47,8 @@ def prepare(plan: Json) -> None:
         name = statement["stmt"].get("func")
         if name is not None and name not in functions:
             _require_proven(name, _place(statement, files))
-        if statement["type"] == "CallDynamicStmt":
-            raise ConfigError(f"{_place(statement, files)}: a rule is called by a computed name; name it")
+        if (refused := _REFUSED.get(statement["type"])) is not None:
+            raise ConfigError(f"{_place(statement, files)}: {refused}")
     for declared in plan["static"]["builtin_funcs"]:
         _require_proven(declared["name"], "the policy")
     for function in plan["funcs"]["funcs"]:

@@ -23,6 +23,7 @@ from extproc.errors import ConfigError, EngineError
 
 _ERROR_PLACE: Final = re.compile(r"\(error \d+:([^|]+)\|(\d+)\|")
 _ERROR_TEXT: Final = re.compile(r"\(errormsg \d+:([^)\n]*)\)")
+_CONFLICT: Final = re.compile(r"\(errormsg \d+:(?:.* must not produce multiple outputs|object keys must be unique)")
 _UNDEFINED: Final = "undefined"
 
 
@@ -88,18 +89,20 @@ class Program:
             raise EngineError("the policy input holds what the engine cannot represent", code="policy_input_invalid") from error
         try:
             output = self._interpreter.query_bundle_entrypoint(self._compiled, entrypoint)
-            text = str(output) if output.ok() else ""
+            if not output.ok():
+                errors = output.node()
+                raise _failure("".join(errors.at(index).json() for index in range(len(errors))))
+            text = str(output)
             results = _Results() if text == _UNDEFINED else _RESULTS.decode(text)
         except (regopy.RegoError, ValueError) as error:
-            # The library's text may quote the input, so it goes no further.
-            raise EngineError("the policy failed", code="policy_error") from error
+            raise _failure("") from error
         match results.expressions:
             case ():
                 raise EngineError("the policy gives no decision", code="policy_undefined")
             case (value,):
                 return unveil_json(bytes(value))
             case _:
-                raise EngineError("the policy gives several decisions", code="policy_ambiguous")
+                raise _several()
 
 
 def _interpreter() -> Any:
@@ -116,6 +119,15 @@ def _require_entrypoints(plan: dict[str, Any]) -> None:
         if f"g0.data.{each['name'].replace('/', '.')}" not in functions:
             rule = each["name"].replace("/", ".")
             raise ConfigError(f"the policy has no rule data.{rule}; add it, or correct policy.entrypoint")
+
+
+def _failure(text: str) -> EngineError:
+    """Return what a failed evaluation means. The library's text may quote the input, so it goes no further."""
+    return _several() if _CONFLICT.search(text) else EngineError("the policy failed", code="policy_error")
+
+
+def _several() -> EngineError:
+    return EngineError("the policy gives several decisions", code="policy_ambiguous")
 
 
 def _compile_error(text: str, bundle: Bundle) -> str:

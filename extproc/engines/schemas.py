@@ -1,4 +1,4 @@
-"""The JSON Schemas of the policy input and of the decision, made from the types that are really used.
+"""The JSON Schemas of both policy inputs and of the decision, made from the types that are really used.
 
 They lie in ``rego/schemas``, where ``opa check -s`` finds a misspelt field of a policy; a test keeps the files equal to what
 is made here, and ``python -m extproc.engines.schemas DIRECTORY`` writes them. No evaluation depends on them.
@@ -15,17 +15,15 @@ from typing import Any
 
 import msgspec
 
+from extproc import administration
 from extproc.decision import Decision, Input
 
 Schema = dict[str, Any]
 
 
 def input_schema() -> Schema:
-    """Return the schema of the policy input; every member is always there."""
-    schema = _schema(Input, "Vecgate policy input")
-    for definition in schema["$defs"].values():
-        if "properties" in definition:
-            definition["required"] = list(definition["properties"])  # the encoder leaves nothing out
+    """Return the schema of the policy input of an operation."""
+    schema = _whole(_schema(Input, "Vecgate policy input"))
     operation = schema["$defs"]["Operation"]["properties"]
     operation["action"] = {"enum": _words("action")}
     operation["scope"] = {"enum": _words("scope")}
@@ -33,9 +31,22 @@ def input_schema() -> Schema:
     return schema
 
 
+def admin_input_schema() -> Schema:
+    """Return the schema of the policy input of an administrative act."""
+    return _whole(_schema(administration.Input, "Vecgate administration policy input"))
+
+
 def decision_schema() -> Schema:
-    """Return the schema of a decision."""
+    """Return the schema of a decision, which is the same for both."""
     return _schema(Decision, "Vecgate decision")
+
+
+def _whole(schema: Schema) -> Schema:
+    """Require every member: the encoder leaves nothing out."""
+    for definition in schema["$defs"].values():
+        if "properties" in definition:
+            definition["required"] = list(definition["properties"])
+    return schema
 
 
 def _schema(kind: type, title: str) -> Schema:
@@ -66,8 +77,9 @@ def _words(column: str) -> list[str]:
 
 
 def write(directory: Path) -> None:
-    """Write both schemas into `directory`."""
-    for name, schema in (("input", input_schema()), ("decision", decision_schema())):
+    """Write the schemas into `directory`."""
+    schemas = {"input": input_schema(), "admin_input": admin_input_schema(), "decision": decision_schema()}
+    for name, schema in schemas.items():
         (directory / f"{name}.json").write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
 
 

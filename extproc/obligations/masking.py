@@ -35,8 +35,7 @@ _MOST_PLANS: Final = 1024
 """How many paths a mask remembers; records choose them, so there must be an end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Masked:
+class Masked(msgspec.Struct, frozen=True, kw_only=True):
     """What was done to one Result. `fields` are the policy's patterns that hid something, `values` how many values they hid.
 
     Patterns and not the records' own keys, because below a star a key is a record's content. `changed` is false only where

@@ -7,6 +7,7 @@ A `Form` holds what was sent, in its order, null apart from absent, so that writ
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,9 @@ _HEX: Final = "[0-9A-Fa-f]"
 _DASHED: Final = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
 _UUID: Final = re.compile(rf"(?:{_HEX}{{32}}|{_DASHED}|\{{{_DASHED}\}}|urn:uuid:{_DASHED})")
 """The spellings that Rust's `uuid` reads, which is what Chroma reads."""
+
+_MOST_IDS: Final = 1024
+"""How many collections' ids are remembered in the one spelling that is forwarded."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{3,512}")
 """The names of collections and databases."""
@@ -103,7 +107,7 @@ def read(method: str, target: Target, match: Match, body: bytes) -> Form:
         parameters["collection_id"] = _uuid(parameters["collection_id"])
     if shape.kind == "page" and _PAGE_NAME.fullmatch(parameters["*"]) is None:
         raise Unrecognised("the database has no such page", code="operation_unknown")
-    parts = tuple(parameters[part[1:-1]] if part.startswith("{") else part for part in route.parts())
+    parts = tuple([parameters[part[1:-1]] if part.startswith("{") else part for part in route.parts()])
     for name, value in parameters.items():
         if not (1 <= len(value) <= _LONGEST_NAME):
             raise Malformed(f"the path's {name} is longer than {_LONGEST_NAME} characters")
@@ -133,6 +137,7 @@ def write(form: Form) -> bytes | None:
     return None if form.body is None else msgspec.json.encode(form.body)
 
 
+@functools.lru_cache(maxsize=_MOST_IDS)
 def _uuid(text: str) -> str:
     if _UUID.fullmatch(text) is None:
         raise Malformed("the collection's id is not a UUID")

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
+
+import msgspec
 
 from extproc.errors import Unrecognised
 from extproc.events import Transport
@@ -27,11 +28,16 @@ _PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _PARAMETER: Final = re.compile(r"([a-z_]+)=([A-Za-z0-9_.~-]+)")
 _FORBIDDEN: Final = frozenset("/\\%;")
 _DOTS: Final = frozenset({".", ".."})
+_MOST_KEPT: Final = 1024
+"""How many targets are remembered: clients ask for the same collections over and over."""
+
+_LONGEST_KEPT: Final = 512
+"""Characters of a target that is remembered."""
+
 _WILD: Final = re.compile(r"\{\*.*\}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """A path in decoded segments, and the parameters of the query in their order."""
 
     segments: tuple[str, ...]
@@ -46,8 +52,7 @@ class Target:
         return f"{path}?{query}" if query else path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, kw_only=True):
     """A row of operations.csv. `method` is ``*`` where any will do."""
 
     method: str
@@ -60,8 +65,7 @@ class Route:
         return tuple(self.template.split("/")[1:])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(msgspec.Struct, frozen=True, kw_only=True):
     """A route, and the values of the parameters in its path; of a wildcard, all that it stands for, joined by slashes."""
 
     route: Route
@@ -116,6 +120,7 @@ class Routes:
     """The routes of one engine."""
 
     def __init__(self, routes: tuple[Route, ...]) -> None:
+        self._found: OrderedDict[tuple[str, str], tuple[Target, Match]] = OrderedDict()
         self._exact: defaultdict[tuple[str, int], list[tuple[Route, tuple[str, ...]]]] = defaultdict(list)
         self._wild: list[tuple[Route, tuple[str, ...], str]] = []
         # A fixed segment wins over a parameter, the first difference deciding, as in the routers of the databases.
@@ -125,6 +130,18 @@ class Routes:
                 self._wild.append((route, parts[:-1], parts[-1][1:-1]))
             else:
                 self._exact[route.method, len(parts)].append((route, parts))
+
+    def find(self, method: str, raw: str) -> tuple[Target, Match]:
+        """Return a raw target's parts and its route, from memory where it was asked for lately. Raises `Unrecognised`."""
+        found = self._found.get((method, raw))
+        if found is None:
+            target = parse(raw)
+            found = (target, self.match(method, target.segments))
+            if len(raw) <= _LONGEST_KEPT:
+                self._found[method, raw] = found
+                if len(self._found) > _MOST_KEPT:
+                    self._found.popitem(last=False)
+        return found
 
     def match(self, method: str, segments: tuple[str, ...]) -> Match:
         """Return the route of a method and path; HEAD takes the route of GET. Raises `Unrecognised`."""

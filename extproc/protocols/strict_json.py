@@ -29,6 +29,7 @@ _LARGEST_UNSIGNED: Final = 2**64 - 1
 _LONGEST_VALUE: Final = 256 << 10
 """Bytes of a member that is read value by value (a filter, a rank): what a client writes by hand is far shorter."""
 
+_PLAIN_JSON: Final = [b"application/json"]
 _JSON: Final = re.compile(r'application/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?', re.IGNORECASE)
 _LONGEST_SHOWN: Final = 64
 _NUMBERS: Final = b"0123456789+-.eE[], \t\r\nnul"
@@ -61,7 +62,7 @@ def require_json(request: Request) -> None:
         raise Unsupported("the body must not be encoded")
     if request.body:
         kinds = head.values("content-type")
-        if len(kinds) != 1 or _JSON.fullmatch(kinds[0].decode("latin-1")) is None:
+        if kinds != _PLAIN_JSON and (len(kinds) != 1 or _JSON.fullmatch(kinds[0].decode("latin-1")) is None):
             raise Unsupported("the content type must be application/json")
 
 

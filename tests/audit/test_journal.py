@@ -10,8 +10,9 @@ import pytest
 
 from extproc.audit import segments
 from extproc.audit.files import Files
-from extproc.audit.journal import LEAVES, Journal, Place, Recovered, Slots
+from extproc.audit.journal import LEAVES, Journal, Place, Slots
 from extproc.audit.reader import open_private, read_leaves, read_lines
+from extproc.audit.recovery import Recovered
 from extproc.audit.scribe import Scribe
 from extproc.audit.segments import Record
 from extproc.errors import AuditError, ConfigError

@@ -4,41 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import gc
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from extproc.audit import orders
 from extproc.audit.entry import Recording
 from extproc.audit.files import Files
-from extproc.audit.journal import Recovered
 from extproc.audit.ledger import MOST_WAITING, Ledger
 from extproc.audit.reader import open_private, read_leaves
+from extproc.audit.recovery import Recovered
+from extproc.companion import Companion
 from extproc.errors import AuditError
-from support.evidence import KEY, PRINCIPAL, BrokenFiles, entry
+from support.evidence import KEY, PRINCIPAL, BrokenFiles, SlowFiles, ThreadedClerk, entry
 
 
-@pytest.fixture(params=["swift", "slow"], autouse=True)
-def _disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test holds for a disk that the event loop waits for and for one that a thread writes."""
-    monkeypatch.setitem(PATIENCE, "seconds", {"swift": 60.0, "slow": -1.0}[request.param])
-
-
-PATIENCE = {"seconds": 0.0}
-
-
-def opened(directory: Path, files: BrokenFiles | None = None, *, retry: float = 0.0) -> Ledger:
-    """Open the ledger of worker ``w``."""
-    return Ledger.open(directory, "w", KEY, origin="o", retry=retry, longest_wait=PATIENCE["seconds"], files=files)
+def opened(directory: Path, files: Files | None = None, *, retry: float = 0.0) -> Ledger:
+    """Open the ledger of worker ``w``, its clerk in a thread."""
+    return Ledger.open(
+        directory, "w", KEY, origin="o", retry=retry, companion=lambda: cast("Companion", ThreadedClerk(files or Files()))
+    )
 
 
 async def refused(ledger: Ledger, count: int = 1) -> list[str]:
@@ -227,8 +222,8 @@ async def test_a_long_recording_is_kept_whole(tmp_path: Path) -> None:
     assert Recording(method="POST", target="/query", body=body) == open_private(tmp_path, "w", index, KEY).recording
 
 
-async def test_close_writes_what_waits_and_ends_the_thread(tmp_path: Path) -> None:
-    """Entries handed over before a close are written, those after are refused, and no thread stays behind."""
+async def test_close_writes_what_waits_and_ends_the_clerk(tmp_path: Path) -> None:
+    """Entries handed over before a close are written, those after are refused, and nothing stays behind."""
     before = set(threading.enumerate())
     ledger = opened(tmp_path)
     waiting = [asyncio.create_task(ledger.append(entry(number))) for number in range(5)]
@@ -238,48 +233,112 @@ async def test_close_writes_what_waits_and_ends_the_thread(tmp_path: Path) -> No
 
     assert list(range(5)) == await asyncio.gather(*waiting)
     assert await refused(ledger) == ["audit_unavailable"]
-    assert set(threading.enumerate()) <= before
+    assert not [thread for thread in set(threading.enumerate()) - before if thread.name == "clerk"]
 
 
-async def test_a_disk_that_turns_slow_is_left_to_the_thread_until_it_is_swift_again(tmp_path: Path) -> None:
-    """The loop waits for a few slow writes at most; while the thread writes, the loop goes on."""
+async def test_while_the_disk_is_slow_the_loop_goes_on_and_what_comes_is_written_together(tmp_path: Path) -> None:
+    """Whatever a durable write takes, the event loop does not wait for it; what came meanwhile shares the next one."""
     files = SlowFiles()
-    ledger = Ledger.open(tmp_path, "w", KEY, origin="o", longest_wait=0.05, files=files)
+    ledger = opened(tmp_path, files)
     await ledger.append(entry(0))
     files.seconds = 0.1
-    for number in range(1, 5):
-        await ledger.append(entry(number))
-    waiting = asyncio.create_task(ledger.append(entry(5)))
-    await asyncio.sleep(0)
+    first = asyncio.create_task(ledger.append(entry(1)))
+    await asyncio.sleep(0.02)
+    others = [asyncio.create_task(ledger.append(entry(number))) for number in range(2, 12)]
     turns = 0
-    while not waiting.done():
+    while not first.done():
         await asyncio.sleep(0.001)
         turns += 1
     files.seconds = 0.0
-    for number in range(6, 9):
-        await ledger.append(entry(number))
-    await ledger.close()
 
-    main = threading.get_ident()
-    assert [writer == main for writer in files.writers] == [True] * 4 + [False] * 4 + [True]
+    assert await asyncio.gather(first, *others) == list(range(1, 12))
     assert turns > 1
-    assert exchanges(tmp_path) == [f"exchange-{number}" for number in range(9)]
-
-
-async def test_after_a_failure_the_thread_goes_first(tmp_path: Path) -> None:
-    """A disk that failed may hang the next time: the loop does not wait for it again until it was seen to be swift."""
-    files = SlowFiles()
-    ledger = Ledger.open(tmp_path, "w", KEY, origin="o", retry=0.0, longest_wait=60.0, files=files)
-    await ledger.append(entry(0))
-    files.broken = True
-    assert await refused(ledger) == ["audit_unavailable"]
-    files.broken = False
-    for number in range(1, 4):
-        await ledger.append(entry(number))
     await ledger.close()
 
-    main = threading.get_ident()
-    assert [writer == main for writer in files.writers] == [True, False, False, True]
+
+async def test_an_order_larger_than_the_socket_holds_goes_in_parts(tmp_path: Path) -> None:
+    """While a large entry is on its way others wait behind it, and all are written in their order."""
+    ledger = opened(tmp_path)
+    body = os.urandom(200 << 10)
+    indexes = await asyncio.gather(*[ledger.append(entry(number, body=body)) for number in range(20)])
+    await ledger.close()
+
+    assert list(range(20)) == indexes
+    assert open_private(tmp_path, "w", 19, KEY).recording == Recording(method="POST", target="/query", body=body)
+
+
+async def test_a_killed_clerk_refuses_what_waited_and_another_goes_on(tmp_path: Path) -> None:
+    """After kill -9 of the clerk whoever waited is refused; the next one opens the log and continues its indexes."""
+    clerks: list[Companion] = []
+
+    def companion() -> Companion:
+        clerks.append(Companion("extproc.audit.clerk"))
+        return clerks[-1]
+
+    ledger = Ledger.open(tmp_path, "w", KEY, origin="o", retry=0.0, companion=companion)
+    kept = await asyncio.gather(*[ledger.append(entry(number)) for number in range(10)])
+    os.kill(clerks[-1].pid, signal.SIGSTOP)
+    waiting = [asyncio.create_task(ledger.append(entry(number))) for number in range(10, 20)]
+    await asyncio.sleep(0.05)
+    os.kill(clerks[-1].pid, signal.SIGKILL)
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    after = await ledger.append(entry(20))
+    await ledger.close()
+
+    found = {leaf.index: leaf.exchange for leaf in read_leaves(tmp_path)}
+    assert (list(range(10)), 10) == (kept, sum(isinstance(result, AuditError) for result in results))
+    assert len(clerks) == 2
+    assert {**{index: f"exchange-{index}" for index in kept}, after: "exchange-20"}.items() <= found.items()
+    assert list(range(after + 1)) == list(found)
+
+
+@pytest.mark.parametrize("nonsense", [b"\xff\xff\xff\xff", b"\0\0\0\2{}", orders.frame(["no", "no"])])
+async def test_a_clerk_that_says_what_cannot_be_is_done_with(tmp_path: Path, nonsense: bytes) -> None:
+    """What is no answer, or one answer too many, acknowledges nothing: whoever waits is refused, and so is who comes after."""
+    liar = Liar()
+    ledger = Ledger.open(tmp_path, "w", KEY, retry=3600.0, companion=lambda: cast("Companion", liar))
+    waiting = asyncio.create_task(ledger.append(entry(0)))
+    await asyncio.sleep(0.01)
+    liar.end.sendall(nonsense)
+    results = await asyncio.gather(waiting, return_exceptions=True)
+
+    assert [type(result) for result in results] == [AuditError]
+    assert await refused(ledger) == ["audit_unavailable"]
+    assert liar.killed
+
+
+def process_file(pid: int, name: str) -> bytes:
+    """Return a file of /proc about a process."""
+    return Path(f"/proc/{pid}/{name}").read_bytes()
+
+
+class Liar:
+    """A clerk that says it is ready, and then whatever is put into its `end`."""
+
+    def __init__(self) -> None:
+        self.connection, self.end = socket.socketpair()
+        self.end.sendall(orders.frame(Recovered()))
+        self.killed = False
+
+    def kill(self) -> None:
+        """Be done with."""
+        self.killed = True
+        self.connection.close()
+        self.end.close()
+
+
+async def test_the_clerk_inherits_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment holds beside paths and telemetry does not reach it, and no key is in its command line."""
+    monkeypatch.setenv("VAULT_TOKEN", "s.secret")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "7")
+    ledger = Ledger.open(tmp_path, "w", KEY)
+    assert ledger._clerk is not None
+    told = [process_file(ledger._clerk.pid, name) for name in ("environ", "cmdline")]
+    await ledger.append(entry(0))
+    await ledger.close()
+
+    assert b"OTEL_EXPORTER_OTLP_TIMEOUT=7" in told[0]
+    assert not [each for each in told if b"s.secret" in each or KEY.reveal() in each]
 
 
 async def test_a_refused_request_is_let_go_of_at_once(tmp_path: Path) -> None:
@@ -305,14 +364,13 @@ async def test_a_refused_request_is_let_go_of_at_once(tmp_path: Path) -> None:
         assert [each() for each in gone] == [None] * 3
     finally:
         gc.enable()
-    with pytest.raises(AuditError):
-        await ledger.close()
+    await ledger.close()
 
 
 async def test_closing_that_is_cancelled_leaves_nobody_waiting(tmp_path: Path) -> None:
-    """While the thread writes, a cancelled close waits for nothing, and an append that waited is told."""
+    """While the clerk writes, a close may be cancelled; who handed an entry over before it is told that nothing is known."""
     files = SlowFiles()
-    ledger = Ledger.open(tmp_path, "w", KEY, origin="o", longest_wait=-1.0, files=files)
+    ledger = opened(tmp_path, files)
     files.seconds = 0.2
     first = asyncio.create_task(ledger.append(entry(0)))
     await asyncio.sleep(0.05)
@@ -323,25 +381,7 @@ async def test_closing_that_is_cancelled_leaves_nobody_waiting(tmp_path: Path) -
     closing.cancel()
     results = await asyncio.gather(first, second, closing, return_exceptions=True)
 
-    assert (0, AuditError, asyncio.CancelledError) == (results[0], type(results[1]), type(results[2]))
-
-
-class SlowFiles(Files):
-    """Files whose durable records take `seconds`; `writers` are the threads that wrote the log's lines."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.broken = False
-        self.writers: list[int] = []
-
-    def write(self, descriptor: int, data: bytes, offset: int) -> None:
-        """Write, late, or not at all."""
-        if self.broken:
-            raise OSError(errno.EIO, "broken")
-        if data.startswith(b"{"):
-            self.writers.append(threading.get_ident())
-            time.sleep(self.seconds)
-        super().write(descriptor, data, offset)
+    assert [type(result) for result in results] == [AuditError, AuditError, asyncio.CancelledError]
 
 
 CHILD = """

@@ -14,6 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from extproc.audit.entry import Entry, Fact
 from extproc.audit.keys import Pseudonyms
+from extproc.audit.orders import Origin
 from extproc.audit.spans import Spans
 from extproc.secret import Secret
 from support.evidence import PRINCIPAL, SOURCE, entry
@@ -32,6 +33,7 @@ QUERY = Fact(
     masked_fields=("email", "ssn"),
     masked_values=6,
 )
+NOBODY = Origin(started=0, traceparent=None, principal=None)
 DELIVERED = entry(kind="outcome", facts=(QUERY,), status=200, end="delivered")
 
 
@@ -46,12 +48,11 @@ def told(receiver: Receiver, found: Entry, *, pseudonyms: Pseudonyms | None = No
     """Tell the spans of one entry; return them as they arrive."""
     spans = Spans.create(receiver.endpoint, instance="worker-0", pseudonyms=pseudonyms)
     known: dict[str, Any] = {
-        "index": 41,
         "started": found.time_ns - 5_000_000,
         "traceparent": UNSAMPLED,
         "principal": PRINCIPAL.id,
     }
-    spans.tell(found, **(known | changed))
+    spans.tell(found, index=41, origin=Origin(**(known | changed)))
     spans.close()
     return [span for _, span in receiver.wait(len(found.facts) or 1)]
 
@@ -193,7 +194,7 @@ def test_a_collector_that_refuses_disturbs_nobody(caplog: pytest.LogCaptureFixtu
     """Telling and closing go on as if nothing were wrong, and the log says that spans are lost."""
     with Receiver(refuse="PERMISSION_DENIED") as receiver, caplog.at_level(logging.ERROR):
         spans = Spans.create(receiver.endpoint)
-        spans.tell(DELIVERED, index=1, started=0, traceparent=None, principal=None)
+        spans.tell(DELIVERED, index=1, origin=NOBODY)
         spans.close()
 
         assert (receiver.calls, receiver.spans) == (1, [])
@@ -206,7 +207,7 @@ def test_a_collector_that_is_not_there_disturbs_nobody() -> None:
         endpoint = receiver.endpoint
     spans = Spans.create(endpoint)
     for index in range(3):
-        spans.tell(DELIVERED, index=index, started=0, traceparent=UNSAMPLED, principal=None)
+        spans.tell(DELIVERED, index=index, origin=Origin(started=0, traceparent=UNSAMPLED, principal=None))
 
     spans.close()
 
@@ -214,7 +215,7 @@ def test_a_collector_that_is_not_there_disturbs_nobody() -> None:
 def test_without_an_endpoint_nothing_is_told() -> None:
     """Spans are optional."""
     spans = Spans.create(None)
-    spans.tell(DELIVERED, index=1, started=0, traceparent=None, principal=None)
+    spans.tell(DELIVERED, index=1, origin=NOBODY)
 
     spans.close()
 

@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -42,6 +42,10 @@ _ROWS: Final = 40
 _SLOWEST_ANSWER: Final = 0.03
 _PAUSE_AFTER_ERROR: Final = 0.05
 _UNTIL_COUNTED: Final = 0.4
+_CLERK_ALONE: Final = 0.2
+_CLERK_AS_WELL: Final = 0.5
+"""How often the process that keeps a worker's log is killed in the worker's place, and how often together with it."""
+
 """Seconds in which a kill costs what it costs, and no successor serves yet."""
 _MOST_COST: Final = 2 * _CLIENTS
 """Requests that may fail when one of several workers is killed: those under way, and as many that come too soon after."""
@@ -86,6 +90,7 @@ class Storm:
     orphans: list[int] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     kills: int = 0
+    clerks: int = 0
     power_cuts: int = 0
     while_starting: int = 0
     seconds: float = 0.0
@@ -178,12 +183,20 @@ async def _kill(gateway: Gateway, seen: Storm, chance: random.Random) -> None:
             continue
         victim = chance.choice(sorted(alive))
         alone = all(pid == victim or not processes.evaluators(pid) for pid in alive)
-        evaluators = processes.evaluators(victim)
-        seen.orphans += evaluators
-        seen.while_starting += not evaluators
+        evaluators, clerks = processes.evaluators(victim), processes.clerks(victim)
         before, asked, at = seen.successes, len(seen.answers), loop.time()
+        if evaluators and clerks and chance.random() < _CLERK_ALONE:
+            os.kill(clerks[0], signal.SIGKILL)
+            seen.clerks += 1
+            await _until(partial(_clerk_is_back, victim, clerks[0]), seen, f"worker {victim} gets no other clerk")
+            steady = False
+            continue
+        seen.orphans += evaluators + clerks
+        seen.while_starting += not evaluators
         os.kill(victim, signal.SIGKILL)
-        await _until(partial(_gone, victim), seen, f"worker {victim} does not die")
+        if chance.random() < _CLERK_AS_WELL:
+            _kill_all(clerks)
+        await _until(partial(_all_gone, [victim, *clerks]), seen, f"worker {victim} or its clerk does not end")
         seen.kills += 1
         await asyncio.to_thread(_look_at, gateway.audit, alive[victim], seen, chance)
         if steady and weather.workers > 1:
@@ -208,8 +221,19 @@ def _look_at(audit: Path, worker: str, seen: Storm, chance: random.Random) -> No
         seen.wrecks.append(evidence.wreck(audit, worker))
 
 
-def _gone(pid: int) -> bool:
-    return not processes.runs(pid)
+def _kill_all(pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _all_gone(pids: list[int]) -> bool:
+    return not any(map(processes.runs, pids))
+
+
+def _clerk_is_back(worker: int, before: int) -> bool:
+    """Whether a worker has another clerk than the one `before`, or has itself been started again."""
+    return not processes.runs(worker) or any(clerk != before for clerk in processes.clerks(worker))
 
 
 def _served_since(seen: Storm, before: int) -> bool:
@@ -347,6 +371,7 @@ def rows(storms: list[Storm]) -> Iterator[tuple[str, ...]]:
     yield row("workers killed with SIGKILL", lambda each: each.kills)
     yield row("of them in the middle of their start", lambda each: each.while_starting)
     yield row("of them with a loss of power made up as well", lambda each: each.power_cuts)
+    yield row("clerks killed under a worker that lives on", lambda each: each.clerks)
     yield row("restarts on record", lambda each: each.restarts)
     yield row("requests of clients", lambda each: len(each.answers))
     kinds = sorted({kind for each in storms for kind in each.kinds()})

@@ -16,8 +16,8 @@ from chaos import evidence, http1, proofs, report, store
 from chaos.evidence import Kept, Wreck
 from chaos.proofs import Answer, Arrival
 from extproc.audit.entry import Private
-from extproc.audit.journal import Recovered
 from extproc.audit.ledger import Ledger
+from extproc.audit.recovery import Recovered
 from extproc.errors import AuditError
 from support import evidence as made_up
 from support.ports import free_port

@@ -76,7 +76,7 @@ def test_every_step_holds_with_the_starter_policy() -> None:
             [
                 ("reader: {permissions: [connect, read]}", "reader: {permissions: [connect, read, write]}"),
                 ("type: vectors, return: false", "type: vectors, return: true"),
-                ("type: limit, max: 50", "type: limit, max: 120"),
+                ("records: 50, for: [everyone]", "records: 120, for: [everyone]"),
             ],
             {VECTORS, LIMIT, DELETE},
             id="a role is wider, and so are vectors and limit",

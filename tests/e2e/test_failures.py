@@ -17,6 +17,7 @@ import pytest
 
 from extproc.audit.leaf import Leaf
 from extproc.audit.reader import read_leaves
+from support import processes
 from support.database import Recorder, recorder
 from support.gateway import ALLOW_ALL, STARTER, Gateway, running
 from support.shelf import EMAIL, JSON, RECORDS, TEXT, fill
@@ -121,8 +122,9 @@ def test_nothing_passes_while_the_log_cannot_be_written(tmp_path: Path, book: Re
     """A log that the disk refuses stops every request before it leaves."""
     with running(tmp_path, f"http://127.0.0.1:{book.port}") as gateway:
         assert ask(gateway).status_code == 200
-        for pid in gateway.workers():
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        for worker in gateway.workers():
+            for pid in processes.clerks(worker):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         before = len(book.seen)
 
         response = ask(gateway)

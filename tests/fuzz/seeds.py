@@ -70,6 +70,7 @@ def main() -> None:
         exchanges = list(_recorded(port))
     bodies = [each.body for each in exchanges if each.body]
     _write("request", (each.request for each in exchanges))
+    _write("owned", (each.request for each in exchanges if "/collections/" in each.target))
     _write("path", (f"{each.method} {each.target}".encode() for each in exchanges))
     _write("strictness", bodies)
     _write("where", (body for body in bodies if b'"where' in body))

@@ -16,7 +16,16 @@ from extproc.config.reader import Reader
 from extproc.errors import UpstreamError
 from extproc.identity import Identifier
 from extproc.obligations.masking import Mask
-from extproc.protocols import chroma_errors, chroma_forms, chroma_search, chroma_where, routes, strict_json
+from extproc.protocols import (
+    chroma_dialect,
+    chroma_errors,
+    chroma_forms,
+    chroma_records,
+    chroma_search,
+    chroma_where,
+    routes,
+    strict_json,
+)
 from extproc.protocols.adapter import json_immediate
 from extproc.stream import State, Stream
 from extproc.wire import ext_proc_pb2 as wire
@@ -91,6 +100,11 @@ _WRITE = chroma_forms.write
         ("error_answer", chroma_errors, "masked", lambda _: _PLAIN_ANSWER),
         ("evidence", segments, "leaf_offset", lambda *_: 1 / 0),
         ("identity", Identifier, "_principal", lambda *_: UpstreamError("not one of ours")),
+        ("owned", chroma_records, "_filtered", lambda form, _: form),
+        ("owned", chroma_records, "_searched", lambda search, _: search),
+        ("owned", chroma_records, "_stamped", lambda body, _: body.get("metadatas") or [{}] * len(body["ids"])),
+        ("owned", chroma_records, "_refuse_unowned", lambda *_: None),
+        ("owned", chroma_dialect._Chroma, "every", lambda _, clauses: clauses[0]),
         ("path", routes.Target, "__str__", lambda target: "/" + "/".join(target.segments)),
         ("request", chroma_forms, "write", lambda form: (_WRITE(form) or b"").replace(b"ids", b"uris") or None),
         ("search", chroma_search, "tested_fields", lambda _: set()),

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import errno
+import socket
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from extproc.audit import clerk
 from extproc.audit.entry import Entry, Fact, Private, Recording
 from extproc.audit.files import Files
+from extproc.errors import AuditError
 from extproc.operation import Principal
 from extproc.secret import Secret
 
@@ -90,3 +96,41 @@ class BrokenFiles(Files):
         if self.stuck:
             raise OSError(errno.EIO, "Input/output error")
         super().sync(descriptor)
+
+
+class SlowFiles(Files):
+    """Files whose log lines take `seconds` to write."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> None:
+        """Write, late."""
+        if data.startswith(b"{"):
+            time.sleep(self.seconds)
+        super().write(descriptor, data, offset)
+
+
+class ThreadedClerk:
+    """A clerk in a thread of this process, on whatever files a test gives it; a `Companion` to a ledger."""
+
+    def __init__(self, files: Files) -> None:
+        self.connection, theirs = socket.socketpair()
+        self._thread = threading.Thread(target=self._work, args=(theirs, files), name="clerk", daemon=True)
+        self._thread.start()
+
+    @staticmethod
+    def _work(connection: socket.socket, files: Files) -> None:
+        with connection, suppress(AuditError, OSError):
+            clerk.serve(connection, files, patience=0.0)
+
+    def leave(self, patience: float) -> None:
+        """Let go of it and wait."""
+        self.connection.close()
+        self._thread.join(patience)
+
+    def kill(self) -> None:
+        """Hang up on it: a thread cannot be killed."""
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+        self.leave(5.0)

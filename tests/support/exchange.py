@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from extproc.audit.entry import Entry
-from extproc.audit.spans import Spans
 from extproc.audit.witness import Witness
-from extproc.decision import Decision, Engine, Input, Level
+from extproc.decision import Decision, Input, Level
+from extproc.engines.engine import Decided, Engine
 from extproc.errors import AuditError
 from extproc.events import Fields, Head, Immediate, Replace, Reply, Request, Response, Side
 from extproc.identity import Identifier, Issuer
@@ -33,8 +33,9 @@ class MemoryLog:
     entries: list[Entry] = field(default_factory=list)
     broken: bool = False
 
-    async def append(self, entry: Entry) -> int:
+    async def append(self, entry: Entry, span: object = None) -> int:
         """Keep `entry`."""
+        del span
         if self.broken:
             raise AuditError("the disk is full")
         self.entries.append(entry)
@@ -95,12 +96,12 @@ class FixedEngine:
     seen: list[Input] = field(default_factory=list)
     revision: str = "sha256:test"
 
-    async def decide(self, asked: Input) -> Decision:
+    async def decide(self, asked: Input) -> Decided:
         """Decide."""
         self.seen.append(asked)
         if isinstance(self.outcome, Exception):
             raise self.outcome
-        return self.outcome
+        return Decided(decision=self.outcome, revision=self.revision)
 
     async def close(self) -> None:
         """Hold nothing."""
@@ -146,7 +147,7 @@ def bench(engine: Engine, *, key: MaskKey | None = KEY, level: Level = Level.REQ
         upstream=collections,  # type: ignore[arg-type]  # what the pipeline asks of it is all here
         reservations=places,  # type: ignore[arg-type]  # likewise
         credential=lambda: ("x-chroma-token", b"own-key"),
-        witness=Witness(log=log, spans=Spans.create(None), database="kb", engine="chroma", clock=time.time_ns),
+        witness=Witness(log=log, database="kb", engine="chroma", clock=time.time_ns),
         mask_key=lambda: key,
         default_level=level,
         clock=time.time_ns,

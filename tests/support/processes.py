@@ -58,6 +58,11 @@ def evaluators(worker: int) -> list[int]:
     return [child for child in children(worker) if "extproc.engines.evaluator" in command(child)]
 
 
+def clerks(worker: int) -> list[int]:
+    """Return the processes that keep a worker's audit log: one, or none while it starts."""
+    return [child for child in children(worker) if "extproc.audit.clerk" in command(child)]
+
+
 def runs(pid: int) -> bool:
     """Whether any thread of a process can still do something; the last one alone is a zombie that waits for its parent."""
     try:

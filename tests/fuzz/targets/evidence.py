@@ -19,9 +19,10 @@ import msgspec
 from extproc.audit import leaf, segments
 from extproc.audit.entry import Entry, Private, Recording
 from extproc.audit.files import Files
-from extproc.audit.journal import LEAVES, Journal, Place, Recovered
+from extproc.audit.journal import LEAVES, Journal, Place
 from extproc.audit.leaf import Salts
 from extproc.audit.reader import Opened, open_private, read_leaves, workers
+from extproc.audit.recovery import Recovered
 from extproc.audit.sealing import ERASED, Hidden, Sealer, Wrapper, pack
 from extproc.audit.segments import Record
 from extproc.errors import AuditError

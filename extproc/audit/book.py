@@ -1,0 +1,122 @@
+"""The book: entries in, indexes out; what it has given an index for is on the disk. Blocking; for one thread.
+
+A batch of entries is sealed and goes to the disk in one durable write. An entry that could not be written, or of which that
+cannot be known, gets an `AuditError` in the place of its index; it may still turn up in the log, but an entry that was
+acknowledged never goes missing. After a failure everything is refused until the journal could be opened anew, which is tried
+not sooner than `retry` seconds later: a failed sync leaves the page cache saying what the disk does not hold.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from extproc.audit.entry import Entry
+from extproc.audit.journal import Journal
+from extproc.audit.scribe import Scribe
+from extproc.errors import AuditError
+
+_CLOSED: Final = "the audit log has failed and is not open yet"
+_log = logging.getLogger(__name__)
+
+
+class Book:
+    """An open journal and the scribe that writes for it; `journal` opens it, given how many entries must be there.
+
+    Raises `AuditError` where what lies there cannot be gone on with.
+    """
+
+    def __init__(
+        self, journal: Callable[[int], Journal], scribe: Callable[[int], Scribe], *, retry: float, least: int = 0
+    ) -> None:
+        self._open = journal
+        self._new_scribe = scribe
+        self._retry = retry
+        self._retry_at = 0.0
+        self._least = least
+        try:
+            self._journal: Journal | None = self._open(least)
+        except OSError as error:
+            raise AuditError(_told(error)) from error
+        self._scribe = scribe(self._journal.following)
+        self.recovered = self._journal.recovered
+
+    def write(self, entries: Sequence[Entry]) -> list[int | AuditError]:
+        """Make `entries` durable together; return an index or an error for each."""
+        if not entries:
+            return []
+        try:
+            journal = self._usable()
+        except AuditError as error:
+            return [error] * len(entries)
+        results: list[int | AuditError] = []
+        records, slots = [], []
+        for entry in entries:
+            try:
+                record, ahead = self._scribe.write(entry)
+            except AuditError as error:
+                results.append(error)
+                continue
+            records.append(record)
+            results.append(record.index)
+            if ahead is not None:
+                slots.append(ahead)
+        try:
+            journal.append(records, slots)
+        except Exception as error:  # noqa: BLE001  # whoever waits must be told, whatever it was
+            failure = self._failed(error)
+            return [failure if isinstance(result, int) else result for result in results]
+        self._least = journal.following
+        return results
+
+    def flush(self) -> int:
+        """Make the log's own file complete on the disk; return the index that comes next. Raises `AuditError`."""
+        journal = self._usable()
+        try:
+            journal.sync()
+        except OSError as error:
+            raise self._failed(error) from error
+        return journal.following
+
+    def close(self) -> int:
+        """Leave the files tidy and let go of them; return the index that would come next. Raises `AuditError`."""
+        journal = self._usable()
+        try:
+            journal.close()
+        except OSError as error:
+            raise self._failed(error) from error
+        self._journal = None
+        return journal.following
+
+    def _usable(self) -> Journal:
+        """Return the journal, opened anew if it has to be and may be. Raises `AuditError`."""
+        if self._journal is None:
+            if time.monotonic() < self._retry_at:
+                raise AuditError(_CLOSED)
+            try:
+                self._journal = self._open(self._least)
+            except (OSError, AuditError) as error:
+                raise self._failed(error) from error
+            self._scribe = self._new_scribe(self._journal.following)
+            _log.warning("the audit log is open again: %s", self._journal.recovered)
+        return self._journal
+
+    def _failed(self, error: Exception) -> AuditError:
+        told = _told(error)
+        if self._journal is not None:
+            _log.error("nothing is let through: %s", told)
+            self._journal.abandon()
+            self._journal = None
+        self._retry_at = time.monotonic() + self._retry
+        return AuditError(told)
+
+
+def _told(error: Exception) -> str:
+    match error:
+        case AuditError():
+            return str(error)
+        case OSError():
+            return f"the audit log cannot be written: {error.strerror}"
+    return f"the audit log cannot be written: {type(error).__name__}"
