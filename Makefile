@@ -58,6 +58,7 @@ soak: venv ## measure memory over 200,000 mixed requests: a quarter of an hour, 
 
 tenancy: venv ## have three tenants at work at once on the same ids, against a model: TENANCY_ARGS="--steps 20000 --seed 1"
 	PYTHONPATH=tests $(BIN)/python -m tenancy.drive $(TENANCY_ARGS)
+	PYTHONPATH=tests $(BIN)/python -m tenancy.qdrant_drive $(TENANCY_ARGS)
 
 fuzz: venv ## feed every reader of foreign bytes what breaks it: make fuzz FUZZ_SECONDS=60 FUZZ_ARGS="path request"
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_ARGS)

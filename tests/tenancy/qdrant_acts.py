@@ -140,30 +140,34 @@ class Maker:
             + ("query_points",) * 4
         )
         condition = self._filter(2) if self._maybe() else None
+        asked: dict[str, Any]
         match kind:
             case "scroll":
                 order = self.chance.choice((None, None, m.OrderBy(key="rank", direction=m.Direction.DESC)))
-                asked = {"scroll_filter": condition, "limit": self.chance.randint(1, 6), "with_vectors": self._maybe()}
                 offset = self.chance.choice(IDS) if order is None and self._maybe() else None
-                return self._act(actor, kind, order_by=order, offset=offset, with_payload=self._shown(), **asked)
+                shown = {"with_payload": self._shown(), "with_vectors": self._maybe()}
+                page = {"limit": self.chance.randint(1, 6), "order_by": order, "offset": offset}
+                asked = {"scroll_filter": condition, **page, **shown}
             case "retrieve":
-                return self._act(actor, kind, ids=self._ids(6), with_payload=self._shown(), with_vectors=self._maybe())
+                asked = {"ids": self._ids(6), "with_payload": self._shown(), "with_vectors": self._maybe()}
             case "count":
-                return self._act(actor, kind, count_filter=condition)
+                asked = {"count_filter": condition}
             case "facet":
                 key = self.chance.choice(("color", "n", "ok", "tenant", "tags"))
-                return self._act(actor, kind, key=key, facet_filter=condition, limit=50)
+                asked = {"key": key, "facet_filter": condition, "limit": 50}
             case "search_matrix_pairs":
                 # A sample of all there are: which of them would be chosen nobody can tell.
-                return self._act(actor, kind, query_filter=condition, sample=50, limit=2)
+                asked = {"query_filter": condition, "sample": 50, "limit": 2}
             case "query_batch_points":
                 found = [self._query() for _ in range(self.chance.randint(1, 3))]
-                return self._act(actor, kind, requests=[m.QueryRequest(filter=self._filter(1), **each) for each in found])
+                asked = {"requests": [m.QueryRequest(filter=self._filter(1), **each) for each in found]}
             case "query_points_groups":
                 lookup = m.WithLookup(collection="other", with_payload=True) if self._maybe() else None
-                asked = {"query": self._start(), "query_filter": condition, "with_lookup": lookup}
-                return self._act(actor, kind, group_by="part", limit=6, group_size=3, with_payload=True, **asked)
-        return self._act(actor, kind, query_filter=condition, **self._query(), with_payload=self._shown())
+                groups = {"group_by": "part", "limit": 6, "group_size": 3, "with_payload": True}
+                asked = {"query": self._start(), "query_filter": condition, "with_lookup": lookup, **groups}
+            case _:
+                asked = {"query_filter": condition, **self._query(), "with_payload": self._shown()}
+        return self._act(actor, kind, **asked)
 
     def _query(self) -> dict[str, Any]:
         """Return what a query starts from, at times what is fetched beforehand or elsewhere."""
@@ -200,28 +204,28 @@ class Maker:
         return m.Filter(must=[self._part(depth)])
 
     def _part(self, depth: int) -> m.Filter:
+        parts: list[Any] = [self._clause()]
         if depth and self.chance.random() < 0.4:
             parts = [self._part(depth - 1) for _ in range(self.chance.randint(1, 3))]
-            return m.Filter(**{self.chance.choice(("must", "should", "must_not")): parts})
-        group = self.chance.choice(("must", "should", "must_not"))
-        return m.Filter(**{group: [self._clause()]})
-
-    def _clause(self) -> Any:
-        match self.chance.randrange(7):
+        match self.chance.randrange(3):
             case 0:
-                return m.FieldCondition(key="color", match=m.MatchAny(any=self.chance.sample(_COLORS, 2)))
+                return m.Filter(must=parts)
             case 1:
-                return m.FieldCondition(key="n", range=m.Range(gte=self.chance.choice(_VALUES["n"])))
-            case 2:
-                return m.HasIdCondition(has_id=self._ids(10))
-            case 3:
-                return m.FieldCondition(key="tags", values_count=m.ValuesCount(gte=self.chance.randint(0, 2)))
-            case 4:
-                return m.IsEmptyCondition(is_empty=m.PayloadField(key=self.chance.choice(("color", "tenant", "deep.x"))))
-            case 5:
-                return m.FieldCondition(key="ok", match=m.MatchValue(value=self._maybe()))
+                return m.Filter(should=parts)
             case _:
-                return m.FieldCondition(key="tenant", match=m.MatchValue(value=self.chance.choice(TENANTS)))
+                return m.Filter(must_not=parts)
+
+    def _clause(self) -> m.Condition:
+        clauses: list[m.Condition] = [
+            m.FieldCondition(key="color", match=m.MatchAny(any=self.chance.sample(_COLORS, 2))),
+            m.FieldCondition(key="n", range=m.Range(gte=self.chance.choice(_VALUES["n"]))),
+            m.HasIdCondition(has_id=self._ids(10)),
+            m.FieldCondition(key="tags", values_count=m.ValuesCount(gte=self.chance.randint(0, 2))),
+            m.IsEmptyCondition(is_empty=m.PayloadField(key=self.chance.choice(("color", "tenant", "deep.x")))),
+            m.FieldCondition(key="ok", match=m.MatchValue(value=self._maybe())),
+            m.FieldCondition(key="tenant", match=m.MatchValue(value=self.chance.choice(TENANTS))),
+        ]
+        return self.chance.choice(clauses)
 
     # --- pieces ---------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,11 @@ import itertools
 import json
 import math
 import random
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import grpc
@@ -19,11 +23,11 @@ from qdrant_client import AsyncQdrantClient
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from extproc.events import Transport
-from support.qdrant_gateway import OVER, Doors
-from tenancy.drive import Course
+from support.qdrant_gateway import OVER, Doors, guarded
+from tenancy.drive import POLICY, Course, measured
 from tenancy.model import Outcome
 from tenancy.qdrant_acts import LOADER, TENANTS, Act, Maker
-from tenancy.qdrant_model import SIZES, Model, others, told
+from tenancy.qdrant_model import SIZES, Model, is_own, others, told
 
 _STATUS: Final = {"PERMISSION_DENIED": 403, "NOT_FOUND": 404, "INVALID_ARGUMENT": 400}
 _LIFETIME: Final = 4 * 3600
@@ -91,12 +95,12 @@ def _same(one: Any, other: Any) -> bool:
             return bool(one == other)
 
 
-def _explain(model: Model, acts: list[Act], seen: list[Outcome], held: Any) -> Model | None:
-    """Return the model after the first order of `acts` that gives what was seen and is held."""
-    for order in itertools.permutations(range(len(acts))):
+def _explain(model: Model, acts: list[Act], seen: list[Outcome], held: Any) -> tuple[Model, int] | None:
+    """Return the model after the first order of `acts` that gives what was seen and is held, and how far that order is off."""
+    for turn, order in enumerate(itertools.permutations(range(len(acts)))):
         after = model.copy()
         if all(_agree(after.do(acts[index]), seen[index]) for index in order) and _same(after.dump(), held):
-            return after
+            return after, turn
     return None
 
 
@@ -111,7 +115,7 @@ async def drive(doors: Doors, *, steps: int, seed: int) -> Course:
     began = time.monotonic()
     stage.open()
     try:
-        while course.steps < steps:
+        while course.steps < steps and not course.findings:
             acts = maker.round()
             seen = list(await asyncio.gather(*map(stage.do, acts)))
             held = stage.dump()
@@ -120,7 +124,8 @@ async def drive(doors: Doors, *, steps: int, seed: int) -> Course:
             if explained is None:
                 course.findings.append(_finding(course, model, acts, seen, held))
                 break
-            model = explained
+            model, turn = explained
+            course.overtaken += bool(turn)
     finally:
         await stage.close()
     course.seconds = time.monotonic() - began
@@ -132,8 +137,22 @@ def _note(course: Course, acts: list[Act], seen: list[Outcome]) -> None:
     course.steps += len(acts)
     for act, outcome in zip(acts, seen, strict=True):
         course.told[f"{act.method} over {act.over}: {outcome.reason or outcome.status}"] += 1
-        if outcome.told:
+        for point in _points(outcome.told):
             course.returned += 1
+            payload = point.get("payload") or {}
+            if "tenant" in payload and not is_own(act.actor, payload, point["id"]):
+                course.foreign_read += 1
+                course.findings.append(f"round {course.rounds}: a foreign record was read by {act}")
+
+
+def _points(found: Any) -> Iterator[dict[str, Any]]:
+    """Give every record in what came back, however deep."""
+    if isinstance(found, dict):
+        if "id" in found and "hits" not in found:
+            yield found
+        found = list(found.values())
+    for inner in found if isinstance(found, list) else []:
+        yield from _points(inner)
 
 
 def _finding(course: Course, model: Model, acts: list[Act], seen: list[Outcome], held: Any) -> str:
@@ -147,3 +166,19 @@ def _finding(course: Course, model: Model, acts: list[Act], seen: list[Outcome],
     lines += ["  before    " + json.dumps(model.dump()), "  held      " + json.dumps(held)]
     lines += ["  expected  " + json.dumps(after.dump())]
     return "\n".join(lines)
+
+
+@contextmanager
+def stage(directory: Path) -> Iterator[Doors]:
+    """Run a stand-in and a gateway of two workers before it, under the policy of tenants."""
+    with guarded(directory, policy=POLICY, workers=2) as doors:
+        yield doors
+
+
+def _run(directory: Path, steps: int, seed: int) -> Course:
+    with stage(directory) as doors:
+        return asyncio.run(drive(doors, steps=steps, seed=seed))
+
+
+if __name__ == "__main__":
+    sys.exit(measured(sys.argv[1:], _run, marker="tenancy-qdrant"))

@@ -111,35 +111,39 @@ class Model:
     # --- writes ---------------------------------------------------------------------------------------------------------
 
     def _write(self, actor: str, method: str, sent: dict[str, Any]) -> None:
-        stamp = {} if actor == LOADER else {"tenant": actor}
         match method:
             case "batch_update_points":
                 for change in sent["update_operations"]:
                     self._write(actor, *_parts(change))
             case "upsert":
-                written = [(each.id, each.vector, {**(each.payload or {}), **stamp}) for each in sent["points"]]
-                for _, _, payload in written:
-                    _refuse_outside(actor, payload, new=True)
-                for each, vector, payload in written:
-                    there = self.points.get(each)
-                    if there is None or (self._chosen(actor, each, sent.get("update_filter"))):
-                        self.points[each] = Point(list(vector), payload)
+                self._upsert(actor, sent)
             case "update_vectors":
                 self._put(actor, sent["points"])
-            case "delete":
-                for each in self._selected(actor, sent["points_selector"]):
-                    del self.points[each]
-            case "clear_payload":
-                for each in self._selected(actor, sent["points_selector"]):
-                    self.points[each].payload = dict(stamp)
-            case "delete_payload":
-                if actor != LOADER and {"tenant", "secret"} & set(sent["keys"]):
-                    raise Refused(DENIED, "field_held")
-                for each in self._selected(actor, sent["points"]):
-                    _take(self.points[each].payload, sent["keys"])
+            case "delete" | "clear_payload" | "delete_payload":
+                self._take(actor, method, sent)
             case _:
-                self._set(actor, method, sent, stamp)
+                self._set(actor, method, sent)
         self._told_missing(actor, method, sent)
+
+    def _upsert(self, actor: str, sent: dict[str, Any]) -> None:
+        written = [(each.id, each.vector, {**(each.payload or {}), **_stamp(actor)}) for each in sent["points"]]
+        for _, _, payload in written:
+            _refuse_outside(actor, payload, new=True)
+        for each, vector, payload in written:
+            if each not in self.points or self._chosen(actor, each, sent.get("update_filter")):
+                self.points[each] = Point(list(vector), payload)
+
+    def _take(self, actor: str, method: str, sent: dict[str, Any]) -> None:
+        """Take points away, or what is in their payloads."""
+        if method == "delete_payload" and actor != LOADER and {"tenant", "secret"} & set(sent["keys"]):
+            raise Refused(DENIED, "field_held")
+        for each in self._selected(actor, sent["points" if method == "delete_payload" else "points_selector"]):
+            if method == "delete":
+                del self.points[each]
+            elif method == "clear_payload":
+                self.points[each].payload = _stamp(actor)
+            else:
+                _take(self.points[each].payload, sent["keys"])
 
     def _put(self, actor: str, vectors: list[Any]) -> None:
         """Put vectors into points: of a tenant's, all must be there; of the others Qdrant puts those that are."""
@@ -151,13 +155,13 @@ class Model:
         if len(own) < len(vectors):
             raise Partly(MISSING, "not_found")
 
-    def _set(self, actor: str, method: str, sent: dict[str, Any], stamp: dict[str, Any]) -> None:
+    def _set(self, actor: str, method: str, sent: dict[str, Any]) -> None:
         whole = method == "overwrite_payload"
         if sent.get("key"):
             for each in self._selected(actor, sent["points"]):
                 self.points[each].payload["deep"] = {**self.points[each].payload.get("deep", {}), **sent["payload"]}
             return
-        payload = {**sent["payload"], **stamp}
+        payload = {**sent["payload"], **_stamp(actor)}
         _refuse_outside(actor, payload, new=whole)
         for each in self._selected(actor, sent["points"]):
             merged = payload if whole else {**self.points[each].payload, **payload}
@@ -171,13 +175,14 @@ class Model:
         condition = chosen.filter if isinstance(chosen, m.FilterSelector) else chosen
         if isinstance(condition, m.Filter):
             return [each for each in self.points if self._chosen(actor, each, condition)]
-        return [each for each in dict.fromkeys(condition) if each in self.points and self._chosen(actor, each, None)]
+        named: list[Any] = condition or []
+        return [each for each in dict.fromkeys(named) if each in self.points and self._chosen(actor, each, None)]
 
     def _told_missing(self, actor: str, method: str, sent: dict[str, Any]) -> None:
         selector = sent.get("points") if "points" in sent else sent.get("points_selector")
         named = selector.points if isinstance(selector, m.PointIdsList) else selector
-        by_id = actor == LOADER and method in _BY_ID and isinstance(named, list)
-        if by_id and any(each not in self.points for each in named):
+        ids: list[Any] = named if isinstance(named, list) else []
+        if actor == LOADER and method in _BY_ID and any(each not in self.points for each in ids):
             raise Partly(MISSING, "not_found")
 
     def _chosen(self, actor: str, each: Any, condition: m.Filter | None) -> bool:
@@ -188,6 +193,11 @@ class Model:
 def is_own(actor: str, payload: dict[str, Any] | None, each: Any) -> bool:
     """Return whether a point of this payload is one of the actor's."""
     return actor == LOADER or check_filter(OWN[actor], payload or {}, each, {})
+
+
+def _stamp(actor: str) -> dict[str, Any]:
+    """Return what whatever an actor writes is stamped with."""
+    return {} if actor == LOADER else {"tenant": actor}
 
 
 def _refuse_outside(actor: str, payload: dict[str, Any], *, new: bool) -> None:
@@ -211,7 +221,7 @@ def _take(payload: dict[str, Any], keys: list[str]) -> None:
 def _parts(change: Any) -> tuple[str, dict[str, Any]]:
     """Return one change of a batch as the call that it stands for."""
     match change:
-        case m.UpsertOperation(upsert=made):
+        case m.UpsertOperation(upsert=m.PointsList() as made):
             return "upsert", {"points": made.points}
         case m.SetPayloadOperation(set_payload=made):
             return "set_payload", {"payload": made.payload, "points": made.points or made.filter}
