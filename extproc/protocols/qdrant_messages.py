@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from google.protobuf.message import DecodeError
 
-from extproc.errors import UpstreamError
+from extproc.errors import Malformed, UpstreamError
 from extproc.operation import Answer, Condition, Result, tested_fields
 from extproc.protocols import ownership
 from extproc.protocols.qdrant_form import Form
@@ -46,7 +46,7 @@ def read(form: Form, rpc: str, parts: Sequence[Part], body: memoryview) -> Answe
     recast = form.recast == "get"
     try:
         answer = _answer(form, (CALLS["/qdrant.Points/Scroll"].answer if recast else kind).FromString(body), parts)
-    except (DecodeError, ValueError):
+    except (DecodeError, ValueError, Malformed):
         raise UpstreamError(
             "the database's answer is not of the form that its version has", code="answer_unrecognised"
         ) from None

@@ -74,7 +74,7 @@ def _lost_over_grpc() -> None:
 def _stamp_not_on_payloads() -> None:
     """A change of a payload may set the stamped field."""
     found = qdrant_terms._set
-    qdrant_terms._set = lambda body, kind, terms, stamp: found(body, kind, terms, {})
+    qdrant_terms._set = lambda body, kind, terms, stamp: found(body, kind, terms, stamp and {})
 
 
 def _upserts_over_others() -> None:
