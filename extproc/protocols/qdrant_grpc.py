@@ -28,6 +28,9 @@ _EMPTY: Final = framing.framed(b"")
 _BODILESS: Final = frozenset({"service", "list", "describe", "measure", "create", "alter", "drop", "index", "whole"})
 """Kinds of calls of which nothing but the collection is looked at."""
 
+_NEEDED: Final[Mapping[Kind, tuple[str, ...]]] = {"facet": ("key",), "groups": ("group_by",)}
+"""Members without which a call means nothing."""
+
 
 class _Origin(msgspec.Struct, frozen=True):
     """The call that a form was made of: its name, its message, its tree, and the header fields that it needs on its way."""
@@ -95,7 +98,8 @@ class Grpc:
             message = recast(message, form.body or {})
         elif form.body is not None and origin.body is not None:
             qdrant_edits.apply(message, origin.body, form.body)
-        return Outgoing(method="POST", target=rpc, body=framing.framed(message.SerializeToString()), fields=origin.fields)
+        body = framing.framed(message.SerializeToString(deterministic=True))  # maps have no order of their own
+        return Outgoing(method="POST", target=rpc, body=body, fields=origin.fields)
 
     def failed(self, response: Response) -> bool:
         """Return whether a response is an error; a message comes before the status, so with one it is taken for a success."""
@@ -186,5 +190,8 @@ def _body(call: Call, message: Any) -> Mapping[str, Any] | None:
             return None
         case _:
             found = tree(message)
+            for name in _NEEDED.get(call.kind, ()):
+                if name not in found:  # protobuf leaves out what is empty
+                    raise Malformed(f"the member '{name}' is missing")
             missing: dict[str, Any] = {name: [] for name in call.lists if name not in found}
             return Tree({**found, **missing}, message)

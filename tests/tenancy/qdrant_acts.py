@@ -175,11 +175,13 @@ class Maker:
         if self.chance.random() < 0.2:
             start = self.chance.choice(OTHER_IDS)
             return {"query": start, "lookup_from": m.LookupLocation(collection="other"), "limit": limit}
-        if self.chance.random() < 0.3:
-            deep = m.Prefetch(query=self._start(), filter=self._filter(1), limit=6)
-            fetched = m.Prefetch(prefetch=[deep], query=self._start(), limit=4) if self._maybe() else deep
+        if self.chance.random() < 0.4:
+            # Few are fetched, so that somebody else's among them would be missed.
+            first = self._vector() if self._maybe() else self._start()
+            deep = m.Prefetch(query=first, filter=self._filter(1) if self._maybe() else None, limit=3)
+            fetched = m.Prefetch(prefetch=[deep], query=self._vector(), limit=2) if self._maybe() else deep
             weighed = m.FormulaQuery(formula=m.SumExpression(sum=["$score", "rank"]), defaults={"rank": 0.0})
-            return {"query": self._start() if self._maybe() else weighed, "prefetch": [fetched], "limit": limit}
+            return {"query": self._vector() if self._maybe() else weighed, "prefetch": [fetched], "limit": limit}
         return {"query": self._start(), "limit": limit}
 
     def _start(self) -> Any:
