@@ -93,8 +93,7 @@ _IDLE_TIMEOUT: Final = timedelta(seconds=300)
 _MOST_HEADERS_KB: Final = 64
 _MOST_HEADERS: Final = 100
 _MOST_STREAMS: Final = 100
-_STREAM_WINDOW: Final = 256 << 10
-_CONNECTION_WINDOW: Final = 4 << 20
+_LARGEST_WINDOW: Final = 2**31 - 1
 _MOST_CONNECTIONS: Final = 10_000
 _MOST_BODIES: Final = 16
 """How many bodies of the largest size Envoy holds at once before it refuses further requests."""
@@ -240,8 +239,9 @@ def _manager(config: Config, door: Door, headers: Headers) -> HttpConnectionMana
         ),
         http2_protocol_options=Http2ProtocolOptions(
             max_concurrent_streams=_MOST_STREAMS,
-            initial_stream_window_size=_STREAM_WINDOW,
-            initial_connection_window_size=_CONNECTION_WINDOW,
+            # Over HTTP/2 a stream's window is also the most that Envoy holds of its body, in either direction.
+            initial_stream_window_size=min(buffer_bytes(config), _LARGEST_WINDOW),
+            initial_connection_window_size=min(buffer_bytes(config), _LARGEST_WINDOW),
         ),
         max_request_headers_kb=_MOST_HEADERS_KB,
         # What this service takes for its answers counts as idle time.

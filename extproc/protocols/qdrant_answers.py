@@ -18,6 +18,7 @@ from extproc.protocols import ownership, qdrant_payload
 from extproc.protocols.qdrant_form import Form
 from extproc.protocols.qdrant_operations import Part
 
+_NESTED: Final = (b"{", b"[")
 _ZERO: Final = msgspec.Raw(b"0.0")
 _UNSET: Final = msgspec.UNSET
 _Maybe = msgspec.Raw | msgspec.UnsetType
@@ -27,22 +28,22 @@ class _Point(msgspec.Struct, forbid_unknown_fields=True):
     """One record; `score` and `version` are a scored one's."""
 
     id: msgspec.Raw
-    version: _Maybe = _UNSET
+    version: int | msgspec.UnsetType | None = _UNSET
     score: _Maybe = _UNSET
     payload: dict[str, msgspec.Raw] | msgspec.UnsetType | None = _UNSET
     vector: _Maybe = _UNSET
-    shard_key: _Maybe = _UNSET
-    order_value: _Maybe = _UNSET
+    shard_key: str | int | msgspec.UnsetType | None = _UNSET
+    order_value: int | float | str | msgspec.UnsetType | None = _UNSET
 
 
 class _Page(msgspec.Struct, forbid_unknown_fields=True):
     points: list[_Point]
-    next_page_offset: _Maybe = _UNSET
+    next_page_offset: int | str | msgspec.UnsetType | None = _UNSET
 
 
 class _Group(msgspec.Struct, forbid_unknown_fields=True):
     hits: list[_Point]
-    id: msgspec.Raw
+    id: int | str
     lookup: _Point | msgspec.UnsetType | None = _UNSET
 
 
@@ -165,6 +166,8 @@ def _answer(envelope: _Envelope, result: Any, columns: Sequence[list[_Point]], o
 
 def _result(points: list[_Point]) -> Result:
     scores = [point.score for point in points if isinstance(point.score, msgspec.Raw)]
+    if any(bytes(point.id)[:1] in _NESTED for point in points):
+        raise UpstreamError("the database's answer has an id that is none", code="answer_unrecognised")
     return Result(
         ids=[point.id for point in points],
         payloads=[point.payload if isinstance(point.payload, dict) else None for point in points],

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from qdrant_client import grpc as messages
+from qdrant_client import models
 from qdrant_client.grpc import qdrant_pb2
 
 from extproc.audit.reader import read_leaves
@@ -260,6 +261,18 @@ def test_a_message_that_is_spelt_otherwise_is_written_anew(qdrant_doors: Doors) 
     call(qdrant_doors, "/qdrant.Collections/CollectionExists", frame(name))
 
     assert qdrant_doors.database.last("/qdrant.Collections/CollectionExists").body == b"\x0a\x07nowhere"
+
+
+def test_large_messages_cross_in_both_directions(qdrant_doors: Doors) -> None:
+    """Over HTTP/2 as over HTTP/1.1 a body may be as large as `limits.body`: a stream's window holds it."""
+    client = qdrant_doors.client("grpc", "admin")
+    client.create_collection("large", vectors_config=models.VectorParams(size=2, distance=models.Distance.DOT))
+    points = [models.PointStruct(id=each, vector=[1.0, 2.0], payload={"text": "x" * 300_000}) for each in range(3)]
+    client.upsert("large", points)
+    found, _ = client.scroll("large")
+    client.delete_collection("large")
+
+    assert [len((each.payload or {})["text"]) for each in found] == [300_000] * 3
 
 
 def test_a_deadline_that_passes_is_the_clients_own_error(qdrant_doors: Doors) -> None:

@@ -123,7 +123,7 @@ class Maker:
         chosen = {name: self.chance.choice(_VALUES[name]) for name in self.chance.sample(sorted(_VALUES), 4)}
         if actor == LOADER and self.chance.random() < 0.8:
             chosen["tenant"] = self.chance.choice(TENANTS)
-        if self.chance.random() < 0.8:
+        if self.chance.random() < (0.4 if actor == LOADER else 0.9):
             chosen.pop("secret", None)
         return chosen
 

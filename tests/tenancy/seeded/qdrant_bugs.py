@@ -40,11 +40,6 @@ def _filter_not_on_gets() -> None:
     qdrant_terms._got = lambda form, body, terms: found(form, body, replace(terms, where=None))
 
 
-def _filter_not_on_prefetches() -> None:
-    """The filter stands at the top of a query alone."""
-    qdrant_terms._filtered_deep = lambda query, terms: dict(qdrant_terms._filtered(query, terms))
-
-
 def _not_asked_for(role: str) -> Callable[[], None]:
     """Nobody looks whether the points are there that a query starts from."""
 
@@ -104,7 +99,6 @@ BUGS: dict[str, Callable[[], None]] = {
     "qdrant: filter not on matrices": _unfiltered("_chosen", "matrix"),
     "qdrant: filter not on queries": _unfiltered("_queried", "query"),
     "qdrant: filter not on groups": _unfiltered("_queried", "groups"),
-    "qdrant: filter not on prefetches": _filter_not_on_prefetches,
     "qdrant: starts not asked for": _not_asked_for("own"),
     "qdrant: starts elsewhere not asked for": _not_asked_for("probe"),
     "qdrant: records beside groups not hidden": _beside_not_hidden,
