@@ -6,6 +6,7 @@ forwarded, and what is written carries the stamp. A refusal is as good.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -103,7 +104,7 @@ def _written(body: bytes, asked: Request) -> Iterator[dict[str, Any]]:
     """Give the payloads of points that a request over REST writes."""
     if transport(asked) == "grpc" or not body:
         return
-    sent = msgspec.json.decode(body)
+    sent = json.loads(body)
     changes = [each["upsert"] for each in sent.get("operations", ()) if "upsert" in each]
     for change in [*changes, *([sent] if asked.method == "PUT" and asked.target.split("?")[0].endswith("/points") else [])]:
         batch = change.get("batch") or {}
