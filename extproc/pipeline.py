@@ -40,12 +40,14 @@ from extproc.obligations.masking import Mask, compile_mask
 from extproc.obligations.operators import MaskKey
 from extproc.obligations.predicates import refuse_masked_predicates
 from extproc.operation import Context, Operation, Principal
+from extproc.protocols import Mint
 from extproc.protocols.adapter import Adapter, Denial, Outgoing, Reading
 from extproc.reservations import Held, Reservations
 from extproc.upstream import Upstream
 
 _log = logging.getLogger(__name__)
 
+_SECOND = 10**9
 _FIRST_SUCCESS = 200
 _FIRST_REDIRECT = 300
 _LONGEST_USER_AGENT = 256
@@ -71,7 +73,7 @@ class Guard:
     """The parts that guard one database.
 
     `clock` gives Unix nanoseconds, `credential` the gateway's own header, `mask_key` what keyed masks use; both may raise
-    `SecretMissing`.
+    `SecretMissing`. `mint` makes of the credential one for a single request.
     """
 
     database: str
@@ -81,6 +83,7 @@ class Guard:
     upstream: Upstream
     reservations: Reservations
     credential: Callable[[], forwarding.Credential | None]
+    mint: Mint | None = None
     witness: Witness
     mask_key: Callable[[], MaskKey | None]
     default_level: Level
@@ -157,12 +160,20 @@ class Exchange:
             self._held = await self._guard.reservations.take(reading.reserves)
         reading = await self._settled(reading)
         outgoing = self._guard.adapter.write(reading)
-        credential = self._guard.credential()
+        credential = self._credential(principal, reading)
         await self._record_intent(outgoing)
         if reading.outdates:
             self._guard.upstream.forget()
         self._reading, self._method = reading, request.method
         return forwarding.towards_database(request.head, outgoing, credential)
+
+    def _credential(self, principal: Principal, reading: Reading) -> forwarding.Credential | None:
+        """Return the gateway's own credential: its key, or a token that is signed with it for this one request."""
+        found, mint = self._guard.credential(), self._guard.mint
+        if found is None or mint is None:
+            return found
+        header, key = found
+        return header, mint(key, reading.operations, principal.id, self._guard.clock() // _SECOND)
 
     def _identify(self, head: Head) -> Principal:
         account, guard = self._account, self._guard

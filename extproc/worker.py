@@ -35,7 +35,7 @@ from extproc.forwarding import Credential
 from extproc.identity import Identifier, Issuer
 from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Guard
-from extproc.protocols import adapter_for
+from extproc.protocols import MINTS, adapter_for
 from extproc.reservations import Reservations
 from extproc.secret import FreshSecret
 from extproc.server import Server, Servicer
@@ -182,6 +182,7 @@ def _guard(
         upstream=upstream,
         reservations=reservations,
         credential=_credential(database),
+        mint=MINTS[database.engine] if database.credential and database.credential.mint else None,
         witness=Witness(log=ledger, database=database.name, engine=database.engine, clock=time.time_ns),
         mask_key=_mask_key(config),
         default_level=Level[config.audit.recording.upper()],

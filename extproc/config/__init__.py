@@ -22,6 +22,9 @@ BUILT_ENGINES: Final = ("chroma", "qdrant")
 GRPC_ENGINES: Final = ("qdrant",)
 """Those of them that are also guarded over gRPC."""
 
+MINTED: Final = (("qdrant", "api-key"),)
+"""Engines that take a token in the place of their key, and the header in which it is the whole value."""
+
 _DEFAULT_STORE: Final = "sqlite:///var/vecgate.db"
 _LONGEST_SOCKET: Final = 107
 """Bytes of a unix socket's path, sun_path of unix(7) without its final NUL."""
@@ -114,6 +117,9 @@ def _about_database(each: Database, where: str) -> Iterator[Complaint]:
     yield from _about_tls(each, where)
     urls = [each.upstream, *([each.grpc.upstream] if each.grpc else [])]
     yield from _about_client_tls(each.upstream_tls, urls, f"{where}.upstream_tls")
+    if each.credential and each.credential.mint and (each.engine, each.credential.header.lower()) not in MINTED:
+        told = ", ".join(f"{engine} in {header}" for engine, header in MINTED)
+        yield f"{where}.credential.mint", f"is not available for this engine or header; only for {told}"
     if each.credential and each.credential.header in _OWN_HEADERS:
         yield (
             f"{where}.credential.header",

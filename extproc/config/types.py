@@ -77,6 +77,7 @@ class Credential:
 
     header: Annotated[HeaderName, "the header that carries it"]
     value: Annotated[HiddenValue, "its whole value, scheme word included; held by the gateway alone"]
+    mint: Annotated[bool, "sign a token with it for each request, and send that in its place"] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from extproc.errors import ConfigError
 from extproc.events import Transport
+from extproc.operation import Operation
+from extproc.protocols import qdrant_tokens
 from extproc.protocols.adapter import Adapter
 from extproc.protocols.chroma import Chroma
 from extproc.protocols.qdrant import Qdrant
 from extproc.protocols.qdrant_rest import Rest
+
+Mint = Callable[[bytes, Sequence[Operation], str, int], bytes]
+"""Makes a token for one request of a database's own key: the key, what was decided, for whom, and the Unix second."""
+
+MINTS: Final[Mapping[str, Mint]] = {Qdrant.engine: qdrant_tokens.mint}
+"""By engine, for those that take such tokens."""
 
 
 def _qdrant_over_grpc() -> Adapter:
