@@ -49,6 +49,7 @@ check: venv opa ## lint, types, import contracts, policy tools
 bench: venv ## measure against the shared no-op stream, in one run; needs wrk
 	@command -v wrk >/dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
 	PYTHONPATH=tests $(BIN)/python tests/measure.py $(BENCH_ARGS)
+	PYTHONPATH=tests $(BIN)/python tests/measure_qdrant.py $(BENCH_ARGS)
 
 chaos: venv ## kill workers under load and prove that nothing is lost or leaked: ten minutes, results in docs/robustness.md
 	PYTHONPATH=tests $(BIN)/python -m chaos.storm $(CHAOS_ARGS)
