@@ -19,9 +19,10 @@ OPA_VERSION := 1.22.2
 VENV := .venv
 BIN := $(VENV)/bin
 OPA := .cache/bin/opa-$(OPA_VERSION)
+JAVASCRIPT := .cache/javascript
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench chaos soak tenancy fuzz fmt venv opa lock wire schemas envoy
+.PHONY: help demo test check bench chaos soak tenancy fuzz fmt venv opa lock wire schemas envoy javascript
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,7 +30,7 @@ help: ## say what there is
 demo: venv ## show the main job on embedded parts: make demo DEMO_ARGS=--once leaves when the story is told
 	$(BIN)/vecgate demo $(DEMO_ARGS)
 
-test: venv opa ## run every test, on real Envoy, Chroma and OPA
+test: venv opa javascript ## run every test, on real Envoy, Chroma and OPA
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(TEST_ARGS)
 
 check: venv opa ## lint, types, import contracts, policy tools
@@ -48,6 +49,7 @@ check: venv opa ## lint, types, import contracts, policy tools
 bench: venv ## measure against the shared no-op stream, in one run; needs wrk
 	@command -v wrk >/dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
 	PYTHONPATH=tests $(BIN)/python tests/measure.py $(BENCH_ARGS)
+	PYTHONPATH=tests $(BIN)/python tests/measure_qdrant.py $(BENCH_ARGS)
 
 chaos: venv ## kill workers under load and prove that nothing is lost or leaked: ten minutes, results in docs/robustness.md
 	PYTHONPATH=tests $(BIN)/python -m chaos.storm $(CHAOS_ARGS)
@@ -57,6 +59,7 @@ soak: venv ## measure memory over 200,000 mixed requests: a quarter of an hour, 
 
 tenancy: venv ## have three tenants at work at once on the same ids, against a model: TENANCY_ARGS="--steps 20000 --seed 1"
 	PYTHONPATH=tests $(BIN)/python -m tenancy.drive $(TENANCY_ARGS)
+	PYTHONPATH=tests $(BIN)/python -m tenancy.qdrant_drive $(TENANCY_ARGS)
 
 fuzz: venv ## feed every reader of foreign bytes what breaks it: make fuzz FUZZ_SECONDS=60 FUZZ_ARGS="path request"
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_ARGS)
@@ -84,8 +87,17 @@ $(OPA):
 	GOBIN=$(abspath $(@D)) CGO_ENABLED=0 $(GO) install github.com/open-policy-agent/opa@v$(OPA_VERSION)
 	@mv $(@D)/opa $@
 
+javascript: ## install the official JavaScript client, for one test; without Node it is left out
+	@command -v npm >/dev/null || exit 0; $(MAKE) --no-print-directory $(JAVASCRIPT)/.made
+
+$(JAVASCRIPT)/.made: tests/javascript/package.json tests/javascript/package-lock.json
+	@mkdir -p $(@D)
+	cp $^ $(@D)
+	npm ci --prefix $(@D) --silent --no-audit --no-fund
+	@touch $@
+
 lock: venv ## resolve the dependencies again
-	$(BIN)/uv pip compile pyproject.toml --extra local --group dev --generate-hashes --quiet --custom-compile-command "make lock" \
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra qdrant --group dev --generate-hashes --quiet --custom-compile-command "make lock" \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_31 --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --generate-hashes --quiet --custom-compile-command "make lock" \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_31 --output-file deploy/requirements.lock

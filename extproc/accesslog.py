@@ -18,17 +18,20 @@ from extproc.wire import access_log_pb2 as wire
 
 SERVICE: Final = "envoy.service.accesslog.v3.AccessLogService"
 LOG_PREFIX: Final = "vecgate/"
-"""Our Envoy's log names are this and the database's name."""
+"""Our Envoy's log names are this and the door's name."""
 
 _NANOSECONDS: Final = 1_000_000_000
 
 
 class AccessLog:
-    """Puts lines of Envoy's access log on record. `engines` gives each database's engine, `clock` Unix nanoseconds."""
+    """Puts lines of Envoy's access log on record.
 
-    def __init__(self, *, log: Log, engines: dict[str, str], clock: Callable[[], int]) -> None:
+    `databases` gives the name and the engine of the database behind each door, `clock` Unix nanoseconds.
+    """
+
+    def __init__(self, *, log: Log, databases: dict[str, tuple[str, str]], clock: Callable[[], int]) -> None:
         self._log = log
-        self._engines = engines
+        self._databases = databases
         self._clock = clock
 
     async def stream(
@@ -36,22 +39,23 @@ class AccessLog:
     ) -> wire.StreamAccessLogsResponse:
         """Take one stream of lines; only its first message names the log."""
         del context
-        database = ""
+        door = ""
         async for message in messages:
             if message.identifier.log_name:
-                database = message.identifier.log_name.removeprefix(LOG_PREFIX)
+                door = message.identifier.log_name.removeprefix(LOG_PREFIX)
             for line in message.http_logs.log_entry:
-                await self._log.append(self._entry(database, line))
+                await self._log.append(self._entry(door, line))
         return wire.StreamAccessLogsResponse()
 
-    def _entry(self, database: str, line: wire.HttpAccessLogEntry) -> Entry:
+    def _entry(self, door: str, line: wire.HttpAccessLogEntry) -> Entry:
+        database, engine = self._databases.get(door, ("", ""))
         common, details = line.common_properties, line.response.response_code_details
         started = common.start_time.seconds * _NANOSECONDS + common.start_time.nanos
         return Entry(
             kind="outcome",
             time_ns=started or self._clock(),
-            database=database if database in self._engines else "",
-            engine=self._engines.get(database, ""),
+            database=database,
+            engine=engine,
             decision="deny",
             reasons=("protocol_refused",),
             status=line.response.response_code.value or None,

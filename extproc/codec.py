@@ -47,9 +47,9 @@ def decode(message: wire.ProcessingRequest) -> Event:
         case "response_body":
             return Body(side=Side.RESPONSE, data=message.response_body.body)
         case "request_trailers":
-            return Trailers(side=Side.REQUEST)
+            return Trailers(side=Side.REQUEST, fields=_fields(message.request_trailers.trailers))
         case "response_trailers":
-            return Trailers(side=Side.RESPONSE)
+            return Trailers(side=Side.RESPONSE, fields=_fields(message.response_trailers.trailers))
         case _:
             raise StreamError("a message of no known kind")
 
@@ -73,17 +73,20 @@ def is_last(message: wire.ProcessingRequest) -> bool:
 
 
 def _head(message: wire.ProcessingRequest, http: wire.HttpHeaders, side: Side) -> Head:
-    # Envoy sends values as `raw_value`; `value` is its older form and one of the two is empty.
-    fields = tuple([(header.key, header.raw_value or header.value.encode()) for header in http.headers.headers])
     attributes = message.attributes.get(_ATTRIBUTES)
     filters = message.metadata_context.filter_metadata if side is Side.REQUEST else {}
     return Head(
         side=side,
-        fields=fields,
+        fields=_fields(http.headers),
         end_of_stream=http.end_of_stream,
         attributes=_texts(attributes) if attributes else _NO_ATTRIBUTES,
         metadata={name: _claims(value) for name, value in filters.items()},
     )
+
+
+def _fields(section: wire.HeaderMap) -> Fields:
+    # Envoy sends values as `raw_value`; `value` is its older form and one of the two is empty.
+    return tuple([(header.key, header.raw_value or header.value.encode()) for header in section.headers])
 
 
 @functools.lru_cache(maxsize=_MOST_TOKENS)
@@ -152,8 +155,8 @@ def encode(event: Event, reply: Reply) -> wire.ProcessingResponse:
     if isinstance(reply, Immediate):
         return wire.ProcessingResponse(immediate_response=_immediate(reply))
     kind = type(event)
-    if (kind, event.side) not in _PHASES:
-        raise StreamError("trailers are not asked for, so they have no answer")
+    if kind is Trailers:
+        return _trailers(event.side, reply)
     match reply:
         case Continue():
             return _without_body(kind, event.side, (), ())
@@ -169,6 +172,17 @@ def encode(event: Event, reply: Reply) -> wire.ProcessingResponse:
             # In place: each message that held the body on its way here would be a copy of all of it.
             common.body_mutation.body = reply.body or b""
             return answer
+
+
+def _trailers(side: Side, reply: Continue | Replace) -> wire.ProcessingResponse:
+    """Return the answer that makes the changes of `reply` to the trailers of a response; a request's are never let on."""
+    if side is Side.REQUEST:
+        raise StreamError("a request's trailers have no answer")
+    answer = wire.ProcessingResponse()
+    answer.response_trailers.SetInParent()
+    if isinstance(reply, Replace):
+        answer.response_trailers.header_mutation.MergeFromString(_mutation(reply.set_fields, reply.remove_fields))
+    return answer
 
 
 @functools.lru_cache(maxsize=_MOST_MUTATIONS)
@@ -193,6 +207,7 @@ def _immediate(reply: Immediate) -> wire.ImmediateResponse:
         status=wire.HttpStatus(code=reply.status),
         headers=wire.HeaderMutation(set_headers=_set_headers(reply.fields)),
         body=reply.body,
+        grpc_status=None if reply.grpc_status is None else wire.GrpcStatus(status=reply.grpc_status),
         details=reply.details,
     )
 

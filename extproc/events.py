@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 Fields = tuple[tuple[str, bytes], ...]
 """Header fields in the order of the wire; names in lower case, values as they came."""
+
+Transport = Literal["rest", "grpc"]
+"""Which of a database's interfaces an exchange goes through."""
 
 
 class Side(StrEnum):
@@ -62,9 +65,10 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trailers(msgspec.Struct, frozen=True, kw_only=True):
-    """A trailer section. Trailers are not asked for, so one that comes is unlawful; it carries nothing further."""
+    """The trailer section of one side. Only an answer may have one: over gRPC it says how the call went."""
 
     side: Side
+    fields: Fields = ()
 
 
 Event = Head | Body | Trailers
@@ -86,14 +90,24 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole response, from the database or made by Envoy itself (a local reply); `head.attributes` tell which."""
+    """A whole response, from the database or made by Envoy itself (a local reply); `head.attributes` tell which.
+
+    `trailers` are known only where no body comes before them.
+    """
 
     status: int
     head: Head
     body: bytes
+    trailers: Fields = ()
 
 
-Whole = Opening | Request | Response
+class Closing(msgspec.Struct, frozen=True, kw_only=True):
+    """The trailers of a response whose body was handed on before them."""
+
+    fields: Fields
+
+
+Whole = Opening | Request | Response | Closing
 """What `stream` hands to the pipeline."""
 
 
@@ -112,13 +126,15 @@ class Replace(msgspec.Struct, frozen=True, kw_only=True):
 class Immediate(msgspec.Struct, frozen=True, kw_only=True):
     """Answer the client from here; the request or response of the database goes no further.
 
-    `details` appears in Envoy's access log as the response code details; it is the reason code.
+    `details` appears in Envoy's access log as the response code details; it is the reason code. With a `grpc_status` the client
+    gets that status, and `body`, which is plain text then, as its message.
     """
 
     status: int
     fields: Fields
     body: bytes
     details: str
+    grpc_status: int | None = None
 
 
 Reply = Continue | Replace | Immediate

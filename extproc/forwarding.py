@@ -73,12 +73,12 @@ def undecided(head: Head) -> Replace:
     Should the rest of the exchange never be asked about, whatever the cause, the database gets a request that means nothing
     to it and shows nothing of the client.
     """
-    return Replace(set_fields=((":path", NOWHERE),), remove_fields=_held_back(tuple(head.by_name), None, _NONE))
+    return Replace(set_fields=((":path", NOWHERE),), remove_fields=_held_back(tuple(head.by_name), _NONE, _NONE))
 
 
 def towards_database(head: Head, outgoing: Outgoing, credential: Credential | None) -> Replace:
     """Return the changes that turn the client's request into the canonical one with the gateway's credential."""
-    set_fields: list[tuple[str, bytes]] = [(":path", outgoing.target.encode("latin-1"))]
+    set_fields: list[tuple[str, bytes]] = [(":path", outgoing.target.encode("latin-1")), *outgoing.fields]
     method = outgoing.method.encode("latin-1")
     if any(value != method for value in head.values(":method")):
         set_fields.append((":method", method))
@@ -96,15 +96,18 @@ def towards_database(head: Head, outgoing: Outgoing, credential: Credential | No
         untrue = _ABOUT_CHUNKS
     if credential is not None:
         set_fields.append(credential)
-    own = credential[0] if credential is not None else None
+    own = _NONE if credential is None and not outgoing.fields else frozenset(name for name, _ in set_fields)
     removed = _held_back(tuple(head.by_name), own, untrue)
     return Replace(set_fields=tuple(set_fields), remove_fields=removed, body=body)
 
 
 @functools.lru_cache(maxsize=_MOST_HEADS)
-def _held_back(names: tuple[str, ...], credential: str | None, untrue: frozenset[str]) -> tuple[str, ...]:
-    """Return those of the fields' `names` that stay here; one client's requests have the same names over and over."""
-    kept = (_FORWARDED - untrue) | {credential}
+def _held_back(names: tuple[str, ...], own: frozenset[str], untrue: frozenset[str]) -> tuple[str, ...]:
+    """Return those of the fields' `names` that stay here; one client's requests have the same names over and over.
+
+    `own` are fields that the gateway sets itself, `untrue` those that what it forwards has made so.
+    """
+    kept = (_FORWARDED - untrue) | own
     return tuple(sorted(name for name in names if not name.startswith(":") and name not in kept))
 
 
@@ -113,6 +116,11 @@ def towards_client(head: Head, body: bytes) -> Replace:
     length: Fields = (("content-length", str(len(body)).encode()),) if head.values("content-length") else ()
     removed = tuple(sorted(_UNTRUE_AFTER_REWRITE.intersection(head.by_name)))
     return Replace(set_fields=length + _KEPT_BY_NO_CACHE, remove_fields=removed, body=body)
+
+
+def trailers_towards_client(trailers: Fields, kept: frozenset[str]) -> Replace:
+    """Return the changes to an answer's trailers that leave no more than the fields in `kept`."""
+    return Replace(remove_fields=tuple(sorted({name for name, _ in trailers} - kept)))
 
 
 def require_readable(head: Head) -> None:

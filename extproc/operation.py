@@ -7,6 +7,7 @@ knows stays in its adapter. Pure values: no I/O, no clock.
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -137,19 +138,25 @@ def rounded_size(length: int) -> int:
 # --- the answer ---------------------------------------------------------------------------------------------------------
 
 
+Payload = MutableMapping[str, msgspec.Raw]
+"""The metadata or payload of one record; a dict, or a view of what the wire has, where only what is looked at is converted."""
+
+
 class Result(msgspec.Struct, kw_only=True):
     """The records that answer one operation, column by column; None where the answer has no such column.
 
     `payloads` are the metadata of each record with its values still raw JSON; `texts` the extra text columns by field name
     (``document``, ``uri``), raw JSON each (a string or null). Obligations change these in place; `vectors` and `scores` are
-    opaque and are dropped whole, or, scores alone, rounded. `ids` are the records' ids, raw.
+    opaque and are dropped whole, or, scores alone, rounded. `ids` are the records' ids, raw. `embedded` is false where it is
+    known that no payload holds a vector of its own.
     """
 
     ids: list[msgspec.Raw] | None = None
-    payloads: list[dict[str, msgspec.Raw] | None] | None = None
+    payloads: Sequence[Payload | None] | None = None
     texts: dict[str, list[msgspec.Raw]] = {}
     vectors: msgspec.Raw | None = None
     scores: msgspec.Raw | None = None
+    embedded: bool = True
 
     def __len__(self) -> int:
         return len(self.ids) if self.ids is not None else 0

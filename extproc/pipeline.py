@@ -1,9 +1,9 @@
 """The story of one exchange: identify, recognise, decide, fulfil, record; every failure on the way ends in a denial.
 
 An `Exchange` is driven by what `stream` finds whole: `opened` when the caller may still be refused before a body is read,
-`asked` with the whole request, `answered` with the whole response, `ended` when Envoy lets go. Evidence comes before release:
-the intent is durable before the request leaves, the outcome before the answer does. What an error means to a client is the
-adapter's to say; what is written down the witness's. This module knows no protobuf and no database.
+`asked` with the whole request, `answered` with the whole response, `closed` with its trailers, `ended` when Envoy lets go.
+Evidence comes before release: the intent is durable before the request leaves, the outcome before the answer does. What an
+error means to a client is the adapter's to say; what is written down the witness's. It knows no protobuf and no database.
 
 Where the policy is only observed, everything is decided and worked out as ever, told, and not done: the request leaves as it
 came, in canonical form, and its answer is delivered as it is (`_governed`, `_deliver`). Nothing else is different.
@@ -16,6 +16,8 @@ import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import msgspec
 
 from extproc import forwarding
 from extproc.audit.account import Account, Delivered
@@ -35,27 +37,39 @@ from extproc.errors import (
     Unauthenticated,
     UpstreamError,
 )
-from extproc.events import Continue, Head, Immediate, Opening, Reply, Request, Response, Whole
+from extproc.events import Closing, Continue, Fields, Head, Immediate, Opening, Reply, Request, Response, Whole
 from extproc.identity import Identifier
 from extproc.obligations.fulfilment import fulfil
 from extproc.obligations.masking import UNMASKED, Mask
 from extproc.obligations.operators import MaskKey
 from extproc.observation import Observation
 from extproc.operation import Answer, Context, Operation, Principal
+from extproc.protocols import Mint
 from extproc.protocols.adapter import Adapter, Denial, Outgoing, Reading
 from extproc.reservations import Held, Reservations
 from extproc.upstream import Upstream
 
 _log = logging.getLogger(__name__)
 
+_SECOND = 10**9
 _FIRST_SUCCESS = 200
 _FIRST_REDIRECT = 300
-_FIRST_ERROR = 400
 _LONGEST_USER_AGENT = 256
 _MOST_QUESTION_ROUNDS = 3
 _LARGE_BODY = 128 << 10
 _BY_ENVOY = {413: "request_too_large", 503: "database_unreachable", 504: "database_late"}
 """Our reasons for the answers that Envoy makes by itself in the course of an exchange."""
+_BY_ENVOY_OVER_GRPC = (
+    ("request_payload_too_large", "request_too_large"),
+    ("upstream_reset", "database_unreachable"),
+    ("no_healthy_upstream", "database_unreachable"),
+    ("overload", "database_unreachable"),
+    ("upstream_", "database_late"),
+    ("response_timeout", "database_late"),
+    ("max_duration_timeout", "database_late"),
+    ("stream_idle_timeout", "database_late"),
+)
+"""The same over gRPC, where the status is always 200, by how Envoy's own word for why begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +77,8 @@ class Guard:
     """The parts that guard one database.
 
     `clock` gives Unix nanoseconds, `credential` the gateway's own header, `mask_key` what keyed masks use; both may raise
-    `SecretMissing`. With an `observation` what the policy decides is told there and in evidence, and not acted on.
+    `SecretMissing`. `mint` makes of the credential one for a single request. With an `observation` what the policy decides is
+    told there and in evidence, and not acted on.
     """
 
     database: str
@@ -73,6 +88,7 @@ class Guard:
     upstream: Upstream
     reservations: Reservations
     credential: Callable[[], forwarding.Credential | None]
+    mint: Mint | None = None
     witness: Witness
     mask_key: Callable[[], MaskKey | None]
     default_level: Level
@@ -90,6 +106,8 @@ class Exchange:
         self._reading: Reading | None = None
         self._masks: tuple[Mask, ...] = ()
         self._method = ""
+        self._probe: Outgoing | None = None
+        self._response: Response | None = None
         self._held: Held | None = None
         self.over = False
         """Whether everything that can be told of this exchange is on record."""
@@ -97,13 +115,7 @@ class Exchange:
     async def handle(self, whole: Whole) -> Reply:
         """Return the reply to what has become whole. Never raises but for cancellation: every failure is a denial."""
         try:
-            match whole:
-                case Opening(head=head):
-                    return await self._opened(head)
-                case Request():
-                    return await self._asked(whole)
-                case Response():
-                    return await self._answered(whole)
+            return await self._reply(whole)
         except ConfigError as error:
             _log.error("what the configuration names is missing: %s", error)
             return await self.refuse(CredentialError("a secret that the gateway needs is missing"))
@@ -112,32 +124,58 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - whatever it is, it must end in a denial and nothing of it may show
             return await self.refuse(_unexpected(error))
 
+    async def _reply(self, whole: Whole) -> Reply:
+        match whole:
+            case Opening(head=head):
+                return await self._opened(head)
+            case Request():
+                return await self._asked(whole)
+            case Response():
+                return await self._answered(whole)
+            case Closing(fields=trailers):
+                return await self._closed(trailers)
+
     # --- request ---------------------------------------------------------------------------------------------------
 
     async def _opened(self, head: Head) -> Reply:
         """Know the caller before a byte of the body is read; a health probe needs no caller."""
         health = self._guard.adapter.health(head, self._guard.clock())
-        if health is not None:
-            self.over = True
-            return health
-        self._identify(head)
+        match health:
+            case Immediate():
+                self.over = True
+                return health
+            case Outgoing():
+                self.over, self._probe = True, health
+            case None:
+                self._identify(head)
+                self._guard.adapter.admit(head)
         return forwarding.undecided(head)
 
     async def _asked(self, request: Request) -> Reply:
         """Take a whole request through all five steps."""
-        if self._account.principal is None:
+        if self._account.principal is None and self._probe is None:
             early = await self._opened(request.head)
             if isinstance(early, Immediate):
                 return early
+        if self._probe is not None:
+            return forwarding.towards_database(request.head, self._probe, None)
         principal = self._identify(request.head)
         reading = await self._governed(principal, await self._recognise(request))
         outgoing = self._guard.adapter.write(reading)
-        credential = self._guard.credential()
+        credential = self._credential(principal, reading)
         await self._record_intent(outgoing)
         if reading.outdates:
             self._guard.upstream.forget()
         self._reading, self._method = reading, request.method
         return forwarding.towards_database(request.head, outgoing, credential)
+
+    def _credential(self, principal: Principal, reading: Reading) -> forwarding.Credential | None:
+        """Return the gateway's own credential: its key, or a token that is signed with it for this one request."""
+        found, mint = self._guard.credential(), self._guard.mint
+        if found is None or mint is None:
+            return found
+        header, key = found
+        return header, mint(key, reading.operations, principal.id, self._guard.clock() // _SECOND)
 
     def _identify(self, head: Head) -> Principal:
         account, guard = self._account, self._guard
@@ -187,11 +225,9 @@ class Exchange:
     async def _narrowed(self, principal: Principal, reading: Reading) -> Reading:
         """Decide, and do to the request what the decisions ask of it."""
         reading = self._fulfil(reading, await self._decide(principal, reading))
-        if reading.reserves is not None:
-            if not self._guard.observation:  # what is not stopped need not be waited for
-                self._held = await self._guard.reservations.take(reading.reserves)
-            reading = await self._settled(reading)
-        return reading
+        if reading.reserves is not None and not self._guard.observation:  # what is not stopped need not be waited for
+            self._held = await self._guard.reservations.take(reading.reserves)
+        return await self._settled(reading)
 
     def _waive(self, error: Error) -> None:
         """Note what the policy would have had refused, where it is only observed; else, and for want of evidence, refuse."""
@@ -248,8 +284,11 @@ class Exchange:
 
     async def _answered(self, response: Response) -> Reply:
         """Take a whole response to the client: masked, and on record first."""
+        if self._probe is not None:
+            return self._probed(response)
         guard, reading, account = self._guard, self._reading, self._account
         self._forget_names()
+        self._response = response
         self._let_go(done=not _made_by_envoy(response))
         if _made_by_envoy(response):
             account.source = account.source or _source(response.head)
@@ -257,7 +296,7 @@ class Exchange:
             raise _by_envoy(response, asked=reading is not None)
         if reading is None:
             raise UpstreamError("an answer to a request that was never decided", code="answer_unasked")
-        if response.status >= _FIRST_ERROR:
+        if guard.adapter.failed(response):
             forwarding.require_readable(response.head)
             native = guard.adapter.read_error(response)
             await self._conclude("failed", native.status)
@@ -266,7 +305,25 @@ class Exchange:
             raise UpstreamError("the database's answer is neither a success nor an error", code="answer_unrecognised")
         reply = self._deliver(reading, response)
         await self._conclude("delivered", response.status)
-        return reply
+        return forwarding.trailers_towards_client(response.trailers, guard.adapter.trailers) if response.trailers else reply
+
+    def _probed(self, response: Response) -> Reply:
+        """Let the database's own word on its health through; nobody is named in it, so nothing is on record."""
+        adapter = self._guard.adapter
+        if _made_by_envoy(response):
+            return adapter.denial(Denial(error=_by_envoy(response, asked=True), exchange=self._account.exchange))
+        return adapter.read_error(response) if adapter.failed(response) else Continue()
+
+    async def _closed(self, trailers: Fields) -> Reply:
+        """Let through what the engine's clients need of trailers; should they say that the call failed, it failed."""
+        adapter = self._guard.adapter
+        if self._response is not None:
+            whole = msgspec.structs.replace(self._response, body=b"", trailers=trailers)
+            if adapter.failed(whole):
+                native = adapter.read_error(whole)
+                await self._conclude("failed", native.status)
+                return native
+        return forwarding.trailers_towards_client(trailers, adapter.trailers)
 
     def _deliver(self, reading: Reading, response: Response) -> Reply:
         """Mask what the answer holds; leave its bytes alone where nothing had to change."""
@@ -291,6 +348,7 @@ class Exchange:
         for result, owner in zip(answer.results, answer.owners, strict=True):
             delivered = self._account.delivered.setdefault(owner, Delivered())
             delivered.rows += len(result)
+            delivered.ids += result.ids or ()
             masked = self._masks[owner].apply(result)
             changed = changed or masked.changed
             delivered.masked_fields |= frozenset(masked.fields)
@@ -352,7 +410,9 @@ def _made_by_envoy(response: Response) -> bool:
 
 def _by_envoy(response: Response, *, asked: bool) -> Error:
     """Return what Envoy's own answer means, in our words."""
-    code = _BY_ENVOY.get(response.status, "gateway_refused")
+    details = response.head.attributes.get("response.code_details", "")
+    over_grpc = (code for begins, code in _BY_ENVOY_OVER_GRPC if details.startswith(begins))
+    code = _BY_ENVOY.get(response.status) or next(over_grpc, "gateway_refused")
     if code == "request_too_large":
         return TooLarge("the request's body is over limits.body")
     if not asked:

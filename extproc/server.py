@@ -26,8 +26,8 @@ from extproc.stream import Stream
 from extproc.wire import ext_proc_pb2 as wire
 
 SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"
-DATABASE_METADATA: Final = "vecgate-database"
-"""gRPC metadata with which our own Envoy says whose stream this is."""
+DOOR_METADATA: Final = "vecgate-door"
+"""gRPC metadata with which our own Envoy says through which door a stream comes."""
 
 _MESSAGE_OVERHEAD: Final = 1 << 20
 """Bytes that a message may have beside the body: heads, attributes, claims."""
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class Servicer:
-    """Drives one `Stream` and one `Exchange` for each gRPC stream. `guards` are by database, `authorities` name databases."""
+    """Drives one `Stream` and one `Exchange` for each gRPC stream. `guards` are by door, `authorities` name doors."""
 
     def __init__(self, *, guards: Mapping[str, Guard], authorities: Mapping[str, str], max_body: int) -> None:
         self._guards = guards
@@ -82,7 +82,7 @@ class Servicer:
 
     def _begin(self, event: Event, context: grpc.aio.ServicerContext) -> Exchange:
         metadata = dict(context.invocation_metadata() or ())
-        name = metadata.get(DATABASE_METADATA) or self._by_authority(event)
+        name = metadata.get(DOOR_METADATA) or self._by_authority(event)
         guard = self._guards.get(name)
         if guard is None:
             raise StreamError("a stream of no configured database")

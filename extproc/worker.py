@@ -21,7 +21,8 @@ from extproc.audit.entry import Entry
 from extproc.audit.ledger import Ledger
 from extproc.audit.witness import Witness
 from extproc.config import socket_paths
-from extproc.config.types import Config, Database
+from extproc.config.doors import Door, doors
+from extproc.config.types import Config
 from extproc.configured import credential_of, default_level, identifier, load_engine, mask_key, upstream_of
 from extproc.engines.cache import DecisionCache
 from extproc.engines.engine import Engine
@@ -29,10 +30,10 @@ from extproc.engines.opa import OpaEngine
 from extproc.errors import EngineError
 from extproc.observation import Observation
 from extproc.pipeline import Guard
-from extproc.protocols import adapter_for
+from extproc.protocols import MINTS, adapter_for
 from extproc.reservations import Reservations
 from extproc.server import Server, Servicer
-from extproc.upstream import Generation
+from extproc.upstream import Generation, Upstream
 
 _SWITCH_SECONDS: Final = 0.0001
 """How long a busy thread keeps the interpreter: at the usual 5 ms whoever writes a slow disk, or reads a large request, would
@@ -72,11 +73,17 @@ async def serve(config: Config, index: int) -> None:
     try:
         generation = Generation(config.service.socket.with_suffix(".generation"))
         reservations = Reservations(config.service.socket.with_suffix(".reservations"), clock=time.monotonic)
+        upstreams = {database.name: upstream_of(database, generation) for database in config.databases}
         guards = {
-            database.name: _guard(
-                config, database, engine=engine, ledger=ledger, generation=generation, reservations=reservations
+            door.name: _guard(
+                config,
+                door,
+                engine=engine,
+                ledger=ledger,
+                upstream=upstreams[door.database.name],
+                reservations=reservations,
             )
-            for database in config.databases
+            for door in doors(config)
         }
         server = _server(config, index, guards, ledger)
         await ledger.append(_mark("start", engine.revision, **_told(ledger), **_observed(guards)))
@@ -89,8 +96,8 @@ async def serve(config: Config, index: int) -> None:
         await server.drain(_GRACE)
         for task in (following, *reminding):
             task.cancel()
-        for guard in guards.values():
-            await guard.upstream.close()
+        for upstream in upstreams.values():
+            await upstream.close()
         await ledger.append(_mark("stop", engine.revision))
         with suppress(asyncio.CancelledError):
             await following
@@ -130,10 +137,14 @@ def _observed(guards: dict[str, Guard]) -> dict[str, str]:
 
 
 def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger) -> Server:
-    authorities = {each.match.authority.lower(): each.name for each in config.databases if each.match}
+    authorities = {door.authority: door.name for door in doors(config) if door.authority}
     return Server(
         servicer=Servicer(guards=guards, authorities=authorities, max_body=config.limits.body),
-        access_log=AccessLog(log=ledger, engines={each.name: each.engine for each in config.databases}, clock=time.time_ns),
+        access_log=AccessLog(
+            log=ledger,
+            databases={door.name: (door.database.name, door.database.engine) for door in doors(config)},
+            clock=time.time_ns,
+        ),
         socket=socket_paths(config)[index],
         max_body=config.limits.body,
     )
@@ -141,22 +152,24 @@ def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger
 
 def _guard(
     config: Config,
-    database: Database,
+    door: Door,
     *,
     engine: Engine,
     ledger: Ledger,
-    generation: Generation,
+    upstream: Upstream,
     reservations: Reservations,
 ) -> Guard:
-    adapter = adapter_for(database.engine)
+    database = door.database
+    adapter = adapter_for(database.engine, door.transport)
     return Guard(
         database=database.name,
         adapter=adapter,
         identifier=identifier(config, adapter),
         engine=engine,
-        upstream=upstream_of(database, generation),
+        upstream=upstream,
         reservations=reservations,
         credential=credential_of(database),
+        mint=MINTS[database.engine] if database.credential and database.credential.mint else None,
         witness=Witness(log=ledger, database=database.name, engine=database.engine, clock=time.time_ns),
         mask_key=mask_key(config),
         default_level=default_level(config),

@@ -112,7 +112,10 @@ test_readers_see_no_hidden_field_and_fifty_records if {
 test_what_is_hidden_is_masked_and_vectors_are_withheld if {
 	{"type": "vectors", "return": false} in hidden
 	masked := {field | some obligation in hidden; some field in obligation.fields}
-	masked == {"document", "email", "name", "phone", "card", "ssn", "api_key", "_node_content"}
+	masked == {
+		"_node_content", "api_key", "card", "document", "email", "name", "page_content", "phone", "ssn", "text",
+		"metadata.api_key", "metadata.card", "metadata.email", "metadata.name", "metadata.phone", "metadata.ssn",
+	}
 }
 
 test_an_admin_sees_records_as_they_are if obliged(["admin"], "search", "records") == {recorded}

@@ -17,7 +17,7 @@ from extproc.errors import ConfigError
 from extproc.events import Body, Continue, Head, Side
 from extproc.identity import SKEW
 from extproc.protocols import credential_headers
-from extproc.server import DATABASE_METADATA
+from extproc.server import DOOR_METADATA
 from extproc.wire import ext_proc_pb2 as wire
 from support.certificates import self_signed
 from support.envoy import envoy, service, write_config
@@ -148,7 +148,7 @@ def test_each_listener_has_exactly_one_ext_proc_and_it_fails_closed(config: Path
             "response_trailer_mode": "SEND",
         }
         assert found["mutation_rules"]["disallow_is_error"] is True
-        assert found["grpc_service"]["initial_metadata"] == [{"key": DATABASE_METADATA, "value": name}]
+        assert found["grpc_service"]["initial_metadata"] == [{"key": DOOR_METADATA, "value": name}]
         assert found["message_timeout"] == "3s"
 
 
@@ -355,7 +355,7 @@ async def test_pinned_how_tokens_arrive(tmp_path: Path) -> None:
     form = "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections"
     missing = "Jwt is missing"
     assert found == [["payload_0"], ["payload_0"], form, "Jwt verification fails", form, missing, missing, missing]
-    assert {each[DATABASE_METADATA] for each in seen.metadata} == {"kb"}
+    assert {each[DOOR_METADATA] for each in seen.metadata} == {"kb"}
 
 
 @pytest.mark.envoy

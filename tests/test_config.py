@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.config import admin_path, buffer_bytes, database, load, socket_paths
+from extproc.config.doors import doors
 from extproc.config.forms import DURATION, SIZE, Address, Form, Url
 from extproc.config.reader import note, unwrap
 from extproc.config.schema import schema
@@ -298,7 +299,7 @@ def test_a_password_in_a_url_is_refused_and_not_echoed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "where"),
     [
-        ("engine: chroma", "engine: qdrant", "4: databases[0].engine"),
+        ("engine: chroma", "engine: weaviate", "4: databases[0].engine"),
         ("    engine", "    grpc: {listen: 127.0.0.1:1, upstream: 'http://127.0.0.1:2'}\n    engine", "4: databases[0].grpc"),
         ("policy: {", "control: {listen: 127.0.0.1:8099, admins: ['role:a']}\npolicy: {", "11: control"),
         ("policy: {", "service: {listen: 127.0.0.1:9002, peers: [a]}\npolicy: {", "11: service"),
@@ -310,6 +311,43 @@ def test_a_key_of_the_contract_that_does_nothing_yet_is_refused(tmp_path: Path, 
     said = complaint(tmp_path, LEAST.replace(old, new, 1))
     assert said.startswith(f"vecgate.yaml:{where}: ")
     assert "available yet" in said
+
+
+GRPC = "engine: qdrant\n    grpc: {listen: 127.0.0.1:8101, upstream: 'http://127.0.0.1:6334'}"
+
+
+def test_grpc_of_an_engine_that_speaks_it_is_a_door_of_its_own(tmp_path: Path) -> None:
+    """A database with `grpc` has two doors, each with its listener and what lies behind."""
+    path = tmp_path / "vecgate.yaml"
+    path.write_text(LEAST.replace("engine: chroma", GRPC))
+
+    found = [(door.name, door.transport, str(door.listen), door.upstream.port) for door in doors(load(path))]
+
+    assert found == [("kb", "rest", "127.0.0.1:8100", 8000), ("kb/grpc", "grpc", "127.0.0.1:8101", 6334)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("engine: qdrant", "engine: chroma", "databases[0].grpc: is not available for this engine"),
+        ("127.0.0.1:8101", "127.0.0.1:8100", "databases[0].grpc.listen: is used a second time"),
+        ("127.0.0.1:8101", "0.0.0.0:8101", "databases[0].grpc.listen: is not on loopback"),
+        ("listen: 127.0.0.1:8101, ", "", "databases[0].grpc: `listen` is missing"),
+    ],
+)
+def test_a_grpc_door_keeps_the_rules_of_every_door(tmp_path: Path, old: str, new: str, said: str) -> None:
+    """It needs an engine that speaks gRPC, an address of its own, and TLS where others can reach it."""
+    assert said in complaint(tmp_path, LEAST.replace("engine: chroma", GRPC).replace(old, new, 1))
+
+
+def test_a_grpc_door_has_an_authority_of_its_own(tmp_path: Path) -> None:
+    """Behind someone else's Envoy its streams are told by another :authority than REST's."""
+    path = tmp_path / "vecgate.yaml"
+    matches = "match: {authority: KB.internal}"
+    grpc = GRPC.replace("6334'", "6334', match: {authority: 'kb.internal:6334'}")
+    path.write_text(LEAST.replace("engine: chroma", f"{grpc}\n    {matches}"))
+
+    assert [door.authority for door in doors(load(path))] == ["kb.internal", "kb.internal:6334"]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ from extproc.errors import Error
 from extproc.protocols import chroma_errors, routes
 from extproc.protocols.adapter import Denial
 from extproc.protocols.chroma_forms import SHAPES
+from extproc.protocols.qdrant_methods import CALLS
+from extproc.protocols.qdrant_rows import SHAPES as QDRANT_SHAPES
 from support.docs import DOCUMENTS, ROOT, Block, blocks, commands, tables
 from support.gateway import merge
 from support.issuer import TestIssuer
@@ -180,8 +182,9 @@ def unavailable() -> list[tuple[str, dict[str, Any]]]:
     """Return a configuration for each function that the documentation calls not available yet."""
     database = smallest()["databases"][0]
     return [
+        ("credential.mint", {"databases": [database | {"credential": {"header": "a", "value": {"env": "A"}, "mint": True}}]}),
         ("grpc", {"databases": [database | {"grpc": {"listen": "127.0.0.1:1", "upstream": "http://127.0.0.1:2"}}]}),
-        ("engine", {"databases": [database | {"engine": "qdrant"}]}),
+        ("engine", {"databases": [database | {"engine": "weaviate"}]}),
         ("control", {"control": {"listen": "127.0.0.1:8099"}}),
         ("service", {"service": {"listen": "127.0.0.1:9000"}}),
         ("store", {"store": "sqlite:///other.db"}),
@@ -196,7 +199,7 @@ def test_what_is_called_not_available_is_refused(tmp_path: Path, key: str, chang
     file = tmp_path / "vecgate.yaml"
     file.write_text(yaml.safe_dump(merge(smallest(), changes)))
 
-    with pytest.raises(Error, match="available yet") as refusal:
+    with pytest.raises(Error, match=r"available (yet|for this)") as refusal:
         load(file)
 
     assert key in str(refusal.value)
@@ -332,6 +335,32 @@ def test_the_operations_of_chroma_are_all_told() -> None:
     assert chroma_rows(2) == rows - covered
     assert f"{len(covered)} of the {len(rows)} operations" in README.read_text()
     assert f"The other {len(rows - covered)}," in README.read_text()
+
+
+def qdrant_rows(table: int) -> set[tuple[str, str, str]]:
+    """Return (method, path, action) of a table of docs/qdrant.md; a call has no method."""
+    rows = set()
+    for row in tables(ROOT / "docs" / "qdrant.md")[table]:
+        method, _, path = row[0].strip("`").rpartition(" ")
+        rows.add((method, path.replace("…", "/collections/{collection_name}"), row[1].strip("`")))
+    return rows
+
+
+def test_the_operations_of_qdrant_are_all_told() -> None:
+    """The tables of what is covered and of what is refused are those of the program, on both interfaces."""
+    rest = {(row.method, row.template, row.action) for row in routes.rows("qdrant")}
+    calls = {("", row.template, row.action) for row in routes.rows("qdrant", "grpc")}
+    covered = {row for row in rest if row[:2] in QDRANT_SHAPES}
+    answered = {row for row in calls if row[1] in CALLS or row[2] == "health"}
+    text = (ROOT / "docs" / "qdrant.md").read_text()
+
+    assert (qdrant_rows(1), qdrant_rows(2), qdrant_rows(3)) == (covered, answered, rest - covered)
+    for told in (
+        f"{len(covered) + len(answered)} of the {len(rest) + len(calls)} rows",
+        f"{len(covered)} over REST, {len(answered)} over gRPC",
+        f"the {len(calls) - len(answered)} calls of",
+    ):
+        assert told in text
 
 
 def test_the_exceptions_of_the_chroma_client_are_those_of_the_table() -> None:

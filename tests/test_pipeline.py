@@ -6,9 +6,11 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
+from extproc.audit.entry import Fact
 from extproc.decision import Decision, Level, decode
 from extproc.errors import Denied, EngineError, Error, SecretMissing, UpstreamError
 from extproc.events import Continue, Immediate, Opening, Replace, Reply, Request
@@ -82,6 +84,28 @@ async def test_an_answer_without_obligations_keeps_its_bytes() -> None:
     assert await exchange.handle(response(get_answer())) == Continue()
     assert [entry.kind for entry in at.log.entries] == ["intent", "outcome"]
     assert at.log.entries[1].facts[0].rows == 1
+
+
+async def test_which_records_were_answered_is_sealed_with_the_outcome() -> None:
+    """The ids in a delivered answer are in the private part, operation by operation; no fact of the leaf has one."""
+    at = bench(masking("email"))
+    exchange = at.exchange()
+    await exchange.handle(request(f"{RECORDS}/get", {}))
+    await exchange.handle(response(get_answer()))
+
+    intent, outcome = at.log.entries
+    assert (intent.private.returned, outcome.private.returned) == ((), ((msgspec.Raw(b'"t1"'),),))
+    assert [name for name in Fact.__struct_fields__ if "id" in name] == []
+
+
+async def test_an_answer_that_is_held_back_was_answered_to_nobody() -> None:
+    """Where the outcome is no delivery, the ids that the database sent are not told as answered."""
+    at = bench(masking("email"))
+    exchange = at.exchange()
+    await exchange.handle(request(f"{RECORDS}/get", {}))
+    await exchange.handle(response(get_answer(metadatas="none")))
+
+    assert at.log.entries[-1].private.returned == ()
 
 
 async def test_a_masked_answer_is_released_after_its_outcome_with_its_own_length() -> None:

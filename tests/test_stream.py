@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.errors import Malformed, StreamError, TooLarge, UpstreamError
-from extproc.events import Body, Event, Head, Opening, Request, Response, Side, Trailers, Whole
+from extproc.events import Body, Closing, Event, Head, Opening, Request, Response, Side, Trailers, Whole
 from extproc.stream import State, Stream
 
 LIMIT = 8
@@ -53,12 +53,46 @@ def play(events: tuple[Event, ...]) -> list[type[Whole] | None]:
         ((EVENTS[0], EVENTS[4], EVENTS[6]), [Opening, None, Response]),
         ((EVENTS[4], EVENTS[6]), [None, Response]),
         ((EVENTS[5],), [Response]),
+        ((EVENTS[0], EVENTS[2], EVENTS[4], EVENTS[6], EVENTS[7]), [Opening, Request, None, Response, Closing]),
+        ((EVENTS[1], EVENTS[4], EVENTS[7]), [Request, None, Response]),
     ],
-    ids=["both with bodies", "no request body", "no bodies", "cut off", "cut off with a body", "unasked", "unasked and empty"],
+    ids=[
+        "both with bodies",
+        "no request body",
+        "no bodies",
+        "cut off",
+        "cut off with a body",
+        "unasked",
+        "unasked and empty",
+        "trailers behind a body",
+        "trailers in the place of a body",
+    ],
 )
 def test_each_lawful_order_gives_whole_messages(events: tuple[Event, ...], wholes: list[type[Whole] | None]) -> None:
-    """The seven ways in which an exchange may go each end in a whole response."""
+    """The ways in which an exchange may go each have one whole response."""
     assert play(events) == wholes
+
+
+def test_trailers_in_the_place_of_a_body_are_a_part_of_the_response() -> None:
+    """A response of a head and trailers is whole with them; behind a body they close it."""
+    fields = (("grpc-status", b"5"),)
+    stream = Stream(max_body=LIMIT)
+    stream.receive(response_head(ends=False))
+    whole = stream.receive(Trailers(side=Side.RESPONSE, fields=fields))
+
+    assert isinstance(whole, Response)
+    assert (whole.body, whole.trailers) == (b"", fields)
+
+
+@pytest.mark.parametrize("before", [(EVENTS[5],), (EVENTS[4], EVENTS[6], EVENTS[7]), (EVENTS[4], EVENTS[7])])
+def test_nothing_comes_behind_trailers_or_a_head_that_ended_the_response(before: tuple[Event, ...]) -> None:
+    """Trailers come once, and not where the head said that it was all."""
+    stream = Stream(max_body=LIMIT)
+    for event in before:
+        stream.receive(event)
+
+    with pytest.raises(StreamError):
+        stream.receive(Trailers(side=Side.RESPONSE))
 
 
 def test_every_sequence_of_up_to_five_events_is_lawful_or_refused() -> None:
@@ -80,7 +114,7 @@ def test_every_sequence_of_up_to_five_events_is_lawful_or_refused() -> None:
             assert kinds.count(Response) <= 1
             assert Request not in kinds[kinds.index(Response) :] if Response in kinds else True
 
-    assert lawful == 15
+    assert lawful == 23
 
 
 @pytest.mark.parametrize("before", [EVENTS[:1], (EVENTS[1],), (EVENTS[0], EVENTS[2])])

@@ -16,9 +16,10 @@ from extproc.operation import Operation, Principal
 
 
 class Delivered(msgspec.Struct, kw_only=True):
-    """What came back for one operation: how many records, which fields were masked, how many values of them."""
+    """What came back for one operation: how many records and which (ids, raw JSON), the masked fields, how many values."""
 
     rows: int = 0
+    ids: list[msgspec.Raw] = []
     masked_fields: frozenset[str] = frozenset()
     masked_values: int = 0
 
@@ -59,6 +60,13 @@ class Account(msgspec.Struct, kw_only=True):
     def facts(self, error: Error | None) -> tuple[Fact, ...]:
         """Return each operation as the leaf shows it; with `error`, the whole exchange was refused for it."""
         return tuple(self._fact(index, operation, error) for index, operation in enumerate(self.operations))
+
+    def returned(self) -> tuple[tuple[msgspec.Raw, ...], ...]:
+        """Return the ids of the records that answer each operation; nothing where no records came at all."""
+        found = self.delivered
+        return (
+            tuple([tuple(found[owner].ids) if owner in found else () for owner in range(len(self.operations))]) if found else ()
+        )
 
     def _fact(self, index: int, operation: Operation, error: Error | None) -> Fact:
         decision = self.decisions[index] if index < len(self.decisions) else None

@@ -43,7 +43,8 @@ class Private(msgspec.Struct, frozen=True, kw_only=True):
     """What only the holder of the entry's key may read.
 
     `claimed` is what an unverified token says of itself, kept apart from `principal`, which was verified. `inputs` and
-    `decisions` are JSON documents, one for each operation, so that a decision can be replayed.
+    `decisions` are JSON documents, one for each operation, so that a decision can be replayed. `returned` are, once there is an
+    answer, the ids of the records in it, one list for each operation: JSON texts or numbers, as the engine has them.
     """
 
     principal: Principal | None = None
@@ -52,6 +53,7 @@ class Private(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str = ""
     inputs: tuple[msgspec.Raw, ...] = ()
     decisions: tuple[msgspec.Raw, ...] = ()
+    returned: tuple[tuple[msgspec.Raw, ...], ...] = ()
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,7 +70,7 @@ class Witness:
             revision=account.revision,
             asked=account.asked if whole else 0,
             detail=dict(account.detail),
-            private=_private(account, full=whole),
+            private=_private(account, full=whole, delivered=members.get("end") == "delivered"),
             **members,
         )
 
@@ -83,8 +83,11 @@ def _origin(account: Account) -> Origin:
     )
 
 
-def _private(account: Account, *, full: bool) -> Private:
-    """Return who and what in the clear, to be sealed; `full` adds the policy input and the decisions, once an exchange."""
+def _private(account: Account, *, full: bool, delivered: bool) -> Private:
+    """Return who and what in the clear, to be sealed.
+
+    `full` adds the policy input and the decisions, once an exchange; `delivered` which records the answer holds.
+    """
     return Private(
         principal=account.principal,
         claimed=dict(account.claimed) or None,
@@ -92,4 +95,5 @@ def _private(account: Account, *, full: bool) -> Private:
         user_agent=account.user_agent,
         inputs=tuple([msgspec.Raw(_ENCODER.encode(asked)) for asked in account.inputs]) if full else (),
         decisions=tuple([decision.encoded for decision in account.decisions]) if full else (),
+        returned=account.returned() if delivered else (),
     )

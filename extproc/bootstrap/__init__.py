@@ -1,4 +1,4 @@
-"""Envoy's bootstrap, made from ours: a listener for each database, hardened as an edge, and nothing that listens beside them.
+"""Envoy's bootstrap, made from ours: a listener for each way to a database, hardened as an edge, and nothing else listens.
 
 `render` is pure but for looking for the system's certificate authorities. No secret stands in what it returns: certificates,
 keys and JWKS are named by file or environment variable. Written for Envoy 1.40.
@@ -55,6 +55,7 @@ from envoy_data_plane.envoy.config.route.v3 import (
     HeaderMatcher,
     Route,
     RouteAction,
+    RouteActionMaxStreamDuration,
     RouteConfiguration,
     RouteMatch,
     VirtualHost,
@@ -80,7 +81,8 @@ from envoy_data_plane.google.protobuf import Struct
 from extproc.bootstrap import clusters
 from extproc.bootstrap.filters import METADATA_NAMESPACE, Headers, http_filters, keys_cluster, workers_service
 from extproc.config import admin_path, buffer_bytes, socket_paths
-from extproc.config.types import Config, Database
+from extproc.config.doors import Door, doors
+from extproc.config.types import Config
 from extproc.errors import ConfigError
 
 ROUTE_TIMEOUT: Final = timedelta(seconds=120)
@@ -91,8 +93,7 @@ _IDLE_TIMEOUT: Final = timedelta(seconds=300)
 _MOST_HEADERS_KB: Final = 64
 _MOST_HEADERS: Final = 100
 _MOST_STREAMS: Final = 100
-_STREAM_WINDOW: Final = 256 << 10
-_CONNECTION_WINDOW: Final = 4 << 20
+_LARGEST_WINDOW: Final = 2**31 - 1
 _MOST_CONNECTIONS: Final = 10_000
 _MOST_BODIES: Final = 16
 """How many bodies of the largest size Envoy holds at once before it refuses further requests."""
@@ -150,17 +151,12 @@ def _bootstrap(config: Config, headers: Mapping[str, Headers]) -> Bootstrap:
         overload_manager=_overload(buffer_bytes(config)),
         layered_runtime=LayeredRuntime(layers=[RuntimeLayer(name="vecgate", static_layer=_RUNTIME)]),
         static_resources=BootstrapStaticResources(
-            listeners=[_listener(config, database, headers[database.engine]) for database in config.databases],
+            listeners=[_listener(config, door, headers[door.database.engine]) for door in doors(config)],
             clusters=[
                 clusters.workers(socket_paths(config), buffer_bytes(config)),
+                *(clusters.database(_upstream(door), door, buffer_bytes(config)) for door in doors(config)),
                 *(
-                    clusters.http_server(
-                        _upstream(database), database.upstream, buffer=buffer_bytes(config), tls=database.upstream_tls
-                    )
-                    for database in config.databases
-                ),
-                *(
-                    clusters.http_server(keys_cluster(index), issuer.jwks.uri)
+                    clusters.key_server(keys_cluster(index), issuer.jwks.uri)
                     for index, issuer in enumerate(config.identity.issuers)
                     if issuer.jwks.uri
                 ),
@@ -170,8 +166,8 @@ def _bootstrap(config: Config, headers: Mapping[str, Headers]) -> Bootstrap:
     )
 
 
-def _upstream(database: Database) -> str:
-    return f"database_{database.name}"
+def _upstream(door: Door) -> str:
+    return f"database_{door.name}"
 
 
 def _overload(buffer: int) -> OverloadManager:
@@ -197,16 +193,16 @@ def _when_heap_is_used(action: str, part: float) -> OverloadAction:
     return OverloadAction(name=action, triggers=[Trigger(name=_HEAP_MONITOR, threshold=ThresholdTrigger(value=part))])
 
 
-def _listener(config: Config, database: Database, headers: Headers) -> Listener:
-    if database.listen is None:
-        raise ConfigError(f"database {database.name} has no `listen`; it is needed but for `vecgate serve`")
-    address = SocketAddress(address=database.listen.host, port_value=database.listen.port)
+def _listener(config: Config, door: Door, headers: Headers) -> Listener:
+    if door.listen is None:
+        raise ConfigError(f"database {door.name} has no `listen`; it is needed but for `vecgate serve`")
+    address = SocketAddress(address=door.listen.host, port_value=door.listen.port)
     manager = Filter(
-        name="envoy.filters.network.http_connection_manager", typed_config=Packed.pack(_manager(config, database, headers))
+        name="envoy.filters.network.http_connection_manager", typed_config=Packed.pack(_manager(config, door, headers))
     )
-    socket = clusters.downstream_socket(database.tls) if database.tls else None
+    socket = clusters.downstream_socket(door.database.tls) if door.database.tls else None
     return Listener(
-        name=database.name,
+        name=door.name,
         address=Address(socket_address=address),
         per_connection_buffer_limit_bytes=buffer_bytes(config),
         filter_chains=[
@@ -215,14 +211,14 @@ def _listener(config: Config, database: Database, headers: Headers) -> Listener:
     )
 
 
-def _manager(config: Config, database: Database, headers: Headers) -> HttpConnectionManager:
+def _manager(config: Config, door: Door, headers: Headers) -> HttpConnectionManager:
     action = HttpConnectionManagerPathWithEscapedSlashesAction.REJECT_REQUEST
     return HttpConnectionManager(
-        stat_prefix=database.name,
+        stat_prefix=door.name,
         codec_type=HttpConnectionManagerCodecType.AUTO,
-        route_config=_routes(database),
-        http_filters=http_filters(database, config.identity, config.limits, headers),
-        access_log=[_refusals(database)],
+        route_config=_routes(door),
+        http_filters=http_filters(door, config.identity, config.limits, headers),
+        access_log=[_refusals(door)],
         tracing=_tracing() if config.audit.otlp else None,
         # Who the caller is and what it is trusted with comes from this connection alone, never from a header of its own.
         use_remote_address=True,
@@ -243,8 +239,9 @@ def _manager(config: Config, database: Database, headers: Headers) -> HttpConnec
         ),
         http2_protocol_options=Http2ProtocolOptions(
             max_concurrent_streams=_MOST_STREAMS,
-            initial_stream_window_size=_STREAM_WINDOW,
-            initial_connection_window_size=_CONNECTION_WINDOW,
+            # Over HTTP/2 a stream's window is also the most that Envoy holds of its body, in either direction.
+            initial_stream_window_size=min(buffer_bytes(config), _LARGEST_WINDOW),
+            initial_connection_window_size=min(buffer_bytes(config), _LARGEST_WINDOW),
         ),
         max_request_headers_kb=_MOST_HEADERS_KB,
         # What this service takes for its answers counts as idle time.
@@ -259,18 +256,26 @@ def _nobody_internal() -> HttpConnectionManagerInternalAddressConfig:
     return HttpConnectionManagerInternalAddressConfig(cidr_ranges=[CidrRange(address_prefix="255.255.255.255", prefix_len=32)])
 
 
-def _routes(database: Database) -> RouteConfiguration:
-    action = RouteAction(cluster=_upstream(database), timeout=ROUTE_TIMEOUT, host_rewrite_literal=database.upstream.authority)
-    host = VirtualHost(name=database.name, domains=["*"], routes=[Route(match=RouteMatch(prefix="/"), route=action)])
-    return RouteConfiguration(name=database.name, virtual_hosts=[host])
+def _routes(door: Door) -> RouteConfiguration:
+    action = RouteAction(
+        cluster=_upstream(door),
+        timeout=ROUTE_TIMEOUT,
+        # The deadline that a gRPC client names holds, up to ours.
+        max_stream_duration=RouteActionMaxStreamDuration(grpc_timeout_header_max=ROUTE_TIMEOUT)
+        if door.transport == "grpc"
+        else None,
+        host_rewrite_literal=door.upstream.authority,
+    )
+    host = VirtualHost(name=door.name, domains=["*"], routes=[Route(match=RouteMatch(prefix="/"), route=action)])
+    return RouteConfiguration(name=door.name, virtual_hosts=[host])
 
 
-def _refusals(database: Database) -> AccessLog:
+def _refusals(door: Door) -> AccessLog:
     """Tell the workers of requests that Envoy's codec refuses: no filter ever sees those."""
     common = CommonGrpcAccessLogConfig(
-        log_name=f"vecgate/{database.name}",
+        log_name=f"vecgate/{door.name}",
         transport_api_version=ApiVersion.V3,
-        grpc_service=workers_service(database.name),
+        grpc_service=workers_service(door.name),
         # Each line at once: they are few, and one that waits in a buffer is lost when Envoy is.
         buffer_size_bytes=0,
     )

@@ -53,6 +53,7 @@ from envoy_data_plane.envoy.type.v3 import Percent
 from envoy_data_plane.google.protobuf import Any as Packed
 
 from extproc.authorities import system_authorities
+from extproc.config.doors import Door
 from extproc.config.forms import Url
 from extproc.config.types import ListenerTls, UpstreamTls
 from extproc.secret import SecretFile, SecretSource
@@ -68,6 +69,7 @@ _CONNECTION_WINDOW: Final = 64 << 20
 _CHECK_INTERVAL: Final = timedelta(seconds=1)
 _CHECK_TIMEOUT: Final = timedelta(seconds=10)
 """Generous, because a worker that masks a large answer is busy, not dead; a dead one is found by its refused connection."""
+_ALPN: Final = {"rest": "http/1.1", "grpc": "h2"}
 _HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -115,20 +117,23 @@ def workers(sockets: Sequence[Path], buffer: int) -> Cluster:
     )
 
 
-def http_server(name: str, url: Url, *, buffer: int | None = None, tls: UpstreamTls | None = None) -> Cluster:
-    """Return the cluster of one HTTP/1.1 server: a database, or an issuer's key server."""
-    options = HttpProtocolOptions(
-        explicit_http_config=HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions())
-    )
-    return _remote(name, url, Packed.pack(options), buffer, tls)
+def database(name: str, door: Door, buffer: int) -> Cluster:
+    """Return the cluster of what lies behind one door; `buffer` is in bytes."""
+    options = _http2() if door.transport == "grpc" else _http1()
+    return _remote(name, door.upstream, options, buffer, door.database.upstream_tls, alpn=_ALPN[door.transport])
+
+
+def key_server(name: str, url: Url) -> Cluster:
+    """Return the cluster of an issuer's key server."""
+    return _remote(name, url, _http1(), None, None, alpn=_ALPN["rest"])
 
 
 def collector(url: Url) -> Cluster:
     """Return the cluster of an OpenTelemetry collector, which speaks gRPC."""
-    return _remote(COLLECTOR, url, _http2(), None, None)
+    return _remote(COLLECTOR, url, _http2(), None, None, alpn=_ALPN["grpc"])
 
 
-def _remote(name: str, url: Url, options: Packed, buffer: int | None, tls: UpstreamTls | None) -> Cluster:
+def _remote(name: str, url: Url, options: Packed, buffer: int | None, tls: UpstreamTls | None, *, alpn: str) -> Cluster:
     address = Address(socket_address=SocketAddress(address=url.host, port_value=url.port))
     return Cluster(
         name=name,
@@ -140,8 +145,13 @@ def _remote(name: str, url: Url, options: Packed, buffer: int | None, tls: Upstr
         typed_extension_protocol_options={_HTTP_OPTIONS: options},
         circuit_breakers=_breakers(),
         upstream_connection_options=UpstreamConnectionOptions(tcp_keepalive=TcpKeepalive()),
-        transport_socket=upstream_socket(url, tls or UpstreamTls()) if url.tls else None,
+        transport_socket=upstream_socket(url, tls or UpstreamTls(), alpn) if url.tls else None,
     )
+
+
+def _http1() -> Packed:
+    explicit = HttpProtocolOptionsExplicitHttpConfig(http_protocol_options=Http1ProtocolOptions())
+    return Packed.pack(HttpProtocolOptions(explicit_http_config=explicit))
 
 
 def _http2() -> Packed:
@@ -183,8 +193,11 @@ def downstream_socket(tls: ListenerTls) -> TransportSocket | None:
     return TransportSocket(name="envoy.transport_sockets.tls", typed_config=Packed.pack(context))
 
 
-def upstream_socket(url: Url, tls: UpstreamTls) -> TransportSocket:
-    """Return TLS towards `url`, verified by the name or the address that is connected to. Raises `ConfigError`."""
+def upstream_socket(url: Url, tls: UpstreamTls, alpn: str) -> TransportSocket:
+    """Return TLS towards `url` for the protocol `alpn`, verified by the name or address that is connected to.
+
+    Raises `ConfigError`.
+    """
     name = tls.sni or url.host
     kind = SubjectAltNameMatcherSanType.IP_ADDRESS if _is_ip(name) else SubjectAltNameMatcherSanType.DNS
     own = []
@@ -197,6 +210,7 @@ def upstream_socket(url: Url, tls: UpstreamTls) -> TransportSocket:
                 tls_minimum_protocol_version=TlsParametersTlsProtocol.TLSv1_2,
                 tls_maximum_protocol_version=TlsParametersTlsProtocol.TLSv1_3,
             ),
+            alpn_protocols=[alpn],
             tls_certificates=own,
             validation_context=CertificateValidationContext(
                 trusted_ca=source(tls.ca or system_authorities()),

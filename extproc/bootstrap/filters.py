@@ -1,4 +1,4 @@
-"""The filters of one database's listener: tokens are verified, then ext_proc decides, then the router forwards.
+"""The filters of one door's listener: tokens are verified, then ext_proc decides, then the router forwards.
 
 Tokens that are missing or do not hold still reach ext_proc, so that the refusal is native and on record; nothing reaches the
 router without ext_proc's answer. There is exactly one ext_proc filter; it fails closed, and no reply changes its modes.
@@ -45,7 +45,8 @@ from envoy_data_plane.google.protobuf import Any as Packed
 from envoy_data_plane.google.protobuf import Empty
 
 from extproc.bootstrap.clusters import WORKERS
-from extproc.config.types import Database, Identity, Issuer, Limits
+from extproc.config.doors import Door
+from extproc.config.types import Identity, Issuer, Limits
 from extproc.identity import SKEW
 
 METADATA_NAMESPACE: Final = "envoy.filters.http.jwt_authn"
@@ -65,11 +66,11 @@ Headers = Sequence[tuple[str, str]]
 """Where one engine's clients put a credential: (header name, value prefix)."""
 
 
-def http_filters(database: Database, identity: Identity, limits: Limits, headers: Headers) -> list[HttpFilter]:
-    """Return the filters of one database's listener, in order."""
+def http_filters(door: Door, identity: Identity, limits: Limits, headers: Headers) -> list[HttpFilter]:
+    """Return the filters of one door's listener, in order."""
     return [
         HttpFilter(name="envoy.filters.http.jwt_authn", typed_config=Packed.pack(_jwt_authn(identity, headers))),
-        HttpFilter(name="envoy.filters.http.ext_proc", typed_config=Packed.pack(_ext_proc(database, identity, limits))),
+        HttpFilter(name="envoy.filters.http.ext_proc", typed_config=Packed.pack(_ext_proc(door, identity, limits))),
         HttpFilter(name="envoy.filters.http.router", typed_config=Packed.pack(Router(suppress_envoy_headers=True))),
     ]
 
@@ -79,11 +80,11 @@ def keys_cluster(index: int) -> str:
     return f"keys_{index}"
 
 
-def workers_service(database: str) -> GrpcService:
-    """Return the gRPC service of the workers, with metadata that says whose stream it is."""
+def workers_service(door: str) -> GrpcService:
+    """Return the gRPC service of the workers, with metadata that says through which door a stream comes."""
     return GrpcService(
         envoy_grpc=GrpcServiceEnvoyGrpc(cluster_name=WORKERS, authority="vecgate"),
-        initial_metadata=[HeaderValue(key="vecgate-database", value=database)],
+        initial_metadata=[HeaderValue(key="vecgate-door", value=door)],
     )
 
 
@@ -129,14 +130,14 @@ def _provider(issuer: Issuer, index: int, key: str, headers: Headers) -> JwtProv
     )
 
 
-def _ext_proc(database: Database, identity: Identity, limits: Limits) -> ExternalProcessor:
+def _ext_proc(door: Door, identity: Identity, limits: Limits) -> ExternalProcessor:
     namespaces = MetadataOptionsMetadataNamespaces(untyped=[identity.metadata.namespace])
     return ExternalProcessor(
-        grpc_service=workers_service(database.name),
+        grpc_service=workers_service(door.name),
         failure_mode_allow=False,
         allow_mode_override=False,
         message_timeout=timedelta(seconds=limits.message_timeout),
-        stat_prefix=f"ext_proc.{database.name}",
+        stat_prefix=f"ext_proc.{door.name}",
         processing_mode=ProcessingMode(
             request_header_mode=ProcessingModeHeaderSendMode.SEND,
             request_body_mode=ProcessingModeBodySendMode.BUFFERED,

@@ -6,17 +6,24 @@ does not exist yet is refused, never ignored. Nothing here opens what the file n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from extproc.config.doors import doors
 from extproc.config.forms import Url
 from extproc.config.reader import Reader
 from extproc.config.types import Config, Database, Issuer, ListenerTls, Opa, Policy, UpstreamTls
 from extproc.errors import ConfigError
 
-BUILT_ENGINES: Final = ("chroma",)
+BUILT_ENGINES: Final = ("chroma", "qdrant")
 """Engines whose adapter exists."""
+
+GRPC_ENGINES: Final = ("qdrant",)
+"""Those of them that are also guarded over gRPC."""
+
+MINTED: Final = (("qdrant", "api-key"),)
+"""Engines that take a token in the place of their key, and the header in which it is the whole value."""
 
 _DEFAULT_STORE: Final = "sqlite:///var/vecgate.db"
 _LONGEST_SOCKET: Final = 107
@@ -75,13 +82,15 @@ def _complaints(config: Config) -> Iterator[Complaint]:
         yield "databases", "is empty; name at least one database"
     for index, each in enumerate(config.databases):
         yield from _about_database(each, f"databases[{index}]")
-    yield from _repeated("databases", "name", [each.name for each in config.databases])
-    yield from _repeated("databases", "listen", [str(each.listen) if each.listen else None for each in config.databases])
-    authorities = [each.match.authority.lower() if each.match else None for each in config.databases]
-    yield from _repeated("databases", "match.authority", authorities)
+    yield from _repeated(_places("databases", "name", config.databases), [each.name for each in config.databases])
+    ways = doors(config)
+    yield from _repeated(
+        [f"{each.place}.listen" for each in ways], [str(each.listen) if each.listen else None for each in ways]
+    )
+    yield from _repeated([f"{each.place}.match.authority" for each in ways], [each.authority for each in ways])
     yield from _about_identity(config)
     yield from _about_policy(config.policy)
-    yield from _repeated("masking.keys", "id", [key.id for key in config.masking.keys])
+    yield from _repeated(_places("masking.keys", "id", config.masking.keys), [key.id for key in config.masking.keys])
     if max(len(bytes(path)) for path in (*socket_paths(config), admin_path(config))) > _LONGEST_SOCKET:
         yield "service.socket", f"is too long for a unix socket; at most {_LONGEST_SOCKET} bytes, so choose a shorter directory"
 
@@ -92,8 +101,8 @@ def _unbuilt(config: Config) -> Iterator[Complaint]:
         where = f"databases[{index}]"
         if each.engine not in BUILT_ENGINES:
             yield f"{where}.engine", f"`{each.engine}` is not available yet; use {', '.join(BUILT_ENGINES)}"
-        if each.grpc:
-            yield f"{where}.grpc", "is not available yet; remove it"
+        if each.grpc and each.engine not in GRPC_ENGINES:
+            yield f"{where}.grpc", "is not available for this engine; remove it"
     if config.control:
         yield "control", "is not available yet; remove it"
     if config.service.listen or config.service.tls or config.service.peers:
@@ -104,7 +113,11 @@ def _unbuilt(config: Config) -> Iterator[Complaint]:
 
 def _about_database(each: Database, where: str) -> Iterator[Complaint]:
     yield from _about_tls(each, where)
-    yield from _about_client_tls(each.upstream_tls, each.upstream, f"{where}.upstream_tls")
+    urls = [each.upstream, *([each.grpc.upstream] if each.grpc else [])]
+    yield from _about_client_tls(each.upstream_tls, urls, f"{where}.upstream_tls")
+    if each.credential and each.credential.mint and (each.engine, each.credential.header.lower()) not in MINTED:
+        told = ", ".join(f"{engine} in {header}" for engine, header in MINTED)
+        yield f"{where}.credential.mint", f"is not available for this engine or header; only for {told}"
     if each.credential and each.credential.header in _OWN_HEADERS:
         yield (
             f"{where}.credential.header",
@@ -112,9 +125,9 @@ def _about_database(each: Database, where: str) -> Iterator[Complaint]:
         )
 
 
-def _about_client_tls(tls: UpstreamTls | None, url: Url, where: str) -> Iterator[Complaint]:
+def _about_client_tls(tls: UpstreamTls | None, urls: Sequence[Url], where: str) -> Iterator[Complaint]:
     if tls is not None:
-        if not url.tls:
+        if not any(url.tls for url in urls):
             yield where, "has no effect on http://; use https:// or remove it"
         if (tls.certificate is None) != (tls.key is None):
             yield where, "`certificate` and `key` go together"
@@ -137,14 +150,16 @@ def _about_opa(opa: Opa) -> Iterator[Complaint]:
     elif not opa.url.tls and not opa.url.loopback:
         yield "policy.opa.url", "must be https:// off loopback, for whoever answers in OPA's place decides"
     else:
-        yield from _about_client_tls(opa.tls, opa.url, "policy.opa.tls")
+        yield from _about_client_tls(opa.tls, [opa.url], "policy.opa.tls")
 
 
 def _about_tls(each: Database, where: str) -> Iterator[Complaint]:
     match each.tls:
         case None:
-            if each.listen and not each.listen.loopback:
-                yield f"{where}.listen", "is not on loopback, so `tls` is needed, or `tls: {insecure: true}`"
+            ways = {f"{where}.listen": each.listen, f"{where}.grpc.listen": each.grpc.listen if each.grpc else None}
+            for place, address in ways.items():
+                if address and not address.loopback:
+                    yield place, "is not on loopback, so `tls` is needed, or `tls: {insecure: true}`"
         case ListenerTls(insecure=True, certificate=None, key=None, client_ca=None):
             pass
         case ListenerTls(insecure=True):
@@ -158,7 +173,7 @@ def _about_identity(config: Config) -> Iterator[Complaint]:
     issuers = config.identity.issuers
     if not issuers:
         yield "identity.issuers", "is empty; name at least one issuer"
-    yield from _repeated("identity.issuers", "issuer", [each.issuer for each in issuers])
+    yield from _repeated(_places("identity.issuers", "issuer", issuers), [each.issuer for each in issuers])
     for index, each in enumerate(issuers):
         yield from _about_issuer(each, f"identity.issuers[{index}]")
     if "failure_".startswith(config.identity.metadata.key) or config.identity.metadata.key.startswith("failure_"):
@@ -174,7 +189,11 @@ def _about_issuer(each: Issuer, where: str) -> Iterator[Complaint]:
         yield f"{where}.jwks.uri", "must be https://, for whoever changes the keys can be anybody"
 
 
-def _repeated(where: str, name: str, found: list[str | None]) -> Iterator[Complaint]:
+def _places(where: str, name: str, members: Sequence[object]) -> list[str]:
+    return [f"{where}[{index}].{name}" for index in range(len(members))]
+
+
+def _repeated(places: list[str], found: Sequence[str | None]) -> Iterator[Complaint]:
     for index, each in enumerate(found):
         if each is not None and each in found[:index]:
-            yield f"{where}[{index}].{name}", "is used a second time; each must be its own"
+            yield places[index], "is used a second time; each must be its own"

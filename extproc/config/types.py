@@ -56,11 +56,19 @@ OPA_URL: Final = Url(scheme="http", host="127.0.0.1", port=8181)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Which streams of someone else's Envoy are this database's."""
+
+    authority: Annotated[Authority, "the :authority of its requests"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grpc:
     """The gRPC side of an engine that speaks both."""
 
     listen: Annotated[ListenAddress, "where gRPC clients connect"]
     upstream: Annotated[BaseUrl, "the database's gRPC port"]
+    match: Annotated[Match | None, "for `vecgate serve` behind someone else's Envoy"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +77,7 @@ class Credential:
 
     header: Annotated[HeaderName, "the header that carries it"]
     value: Annotated[HiddenValue, "its whole value, scheme word included; held by the gateway alone"]
+    mint: Annotated[bool, "sign a token with it for each request, and send that in its place"] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +98,6 @@ class UpstreamTls:
     sni: Annotated[HostName | None, "name asked for and verified; the upstream's host by default"] = None
     certificate: Annotated[Certificate | None, "client certificate, PEM"] = None
     key: Annotated[HiddenValue | None, "its private key, PEM"] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """Which streams of someone else's Envoy are this database's."""
-
-    authority: Annotated[Authority, "the :authority of its requests"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,9 @@ from extproc.errors import Unfulfillable, UpstreamError
 from extproc.obligations.fields import Pattern, parse
 from extproc.obligations.operators import NULL, Constant, Derived, Dropped, MaskKey, Veil, veil
 from extproc.obligations.withholding import round_scores, withhold_vectors
-from extproc.operation import Result
+from extproc.operation import Payload, Result
 
-_Members = dict[str, msgspec.Raw]
-_members: Final = msgspec.json.Decoder(_Members).decode
+_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _items: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode: Final = msgspec.json.encode
 
@@ -193,7 +192,7 @@ class Mask:
             elif count := _hide_column(payloads, name, plan.veil):
                 hidden[plan.pattern] += count
 
-    def _hide_members(self, members: _Members, above: str, hidden: Counter[str]) -> None:
+    def _hide_members(self, members: Payload, above: str, hidden: Counter[str]) -> None:
         """Hide in place what is named of the object at the path `above`, which ends in a dot or is empty."""
         for name, raw in list(members.items()):
             path = above + name
@@ -226,7 +225,7 @@ UNMASKED: Final = compile_mask(Terms(), None)
 """The mask of terms that ask nothing."""
 
 
-def _hide_column(payloads: list[_Members], name: str, how: Veil) -> int:
+def _hide_column(payloads: list[Payload], name: str, how: Veil) -> int:
     """Hide one field of many records in place and return how many values there were."""
     count = 0
     match how:

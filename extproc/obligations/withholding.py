@@ -18,9 +18,11 @@ _encode: Final = msgspec.json.encode
 def withhold_vectors(result: Result) -> None:
     """Take out every vector, also those that are kept among the metadata, which is where engines put sparse ones."""
     result.vectors = None
+    if not result.embedded:
+        return
     payloads = [payload for payload in result.payloads or () if payload]
     # A vector is an object. Joining a whole column is some ten times cheaper than looking at each of its values.
-    if b"{" not in b"".join(chain.from_iterable(map(dict.values, payloads))):
+    if b"{" not in b"".join(chain.from_iterable(payload.values() for payload in payloads)):
         return
     for payload in payloads:
         for name, raw in list(payload.items()):

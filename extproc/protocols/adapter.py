@@ -67,13 +67,15 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """The canonical request that is forwarded. `body` None means that the request has none.
 
-    `content_type` is what kind of body the adapter has put where the client sent none.
+    `content_type` is what kind of body the adapter has put where the client sent none; `fields` are further header fields that
+    the call needs on its way.
     """
 
     method: str
     target: str
     body: bytes | None
     content_type: bytes | None = None
+    fields: Fields = ()
 
 
 class Denial(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,11 +94,18 @@ class Adapter(Protocol):
     credential_headers: tuple[tuple[str, str], ...]
     """Where this engine's clients put their API key: (header name, value prefix). All of them are taken off every request."""
 
-    def health(self, head: Head, now_ns: int) -> Immediate | None:
+    trailers: frozenset[str]
+    """Which trailers of an answer its clients need; no other crosses."""
+
+    def health(self, head: Head, now_ns: int) -> Immediate | Outgoing | None:
         """Answer a health check that clients and probes send without a credential, in the engine's own form; else None.
 
+        Where only the database can answer in that form, return the one request that is put to it, whatever the client sent.
         `now_ns` is Unix time in nanoseconds: some engines tell the time in their answer, and an adapter has no clock.
         """
+
+    def admit(self, head: Head) -> None:
+        """Refuse, before its body has come, a request that no body can make lawful. Raises as `read`."""
 
     def read(self, request: Request, database: str) -> Reading:
         """Understand a request. Raises `Malformed`, `Unrecognised` or `Unsupported`."""
@@ -124,6 +133,9 @@ class Adapter(Protocol):
 
     def write_answer(self, reading: Reading, answer: Answer) -> bytes:
         """Return the bytes of an answer after its results were changed."""
+
+    def failed(self, response: Response) -> bool:
+        """Return whether a response is an error of the database's."""
 
     def read_error(self, response: Response) -> Immediate:
         """Return the database's own error in its native form with values masked, or a generic 502."""

@@ -11,16 +11,15 @@ comes back in `chroma_answer` and `chroma_errors`.
 from __future__ import annotations
 
 import functools
-import re
 from typing import Any, Final
 
 import msgspec
 
 from extproc.decision import Terms
-from extproc.errors import NotFound, Unsupported, UpstreamError
+from extproc.errors import NotFound, UpstreamError
 from extproc.events import Head, Immediate, Request, Response
 from extproc.operation import Answer
-from extproc.protocols import chroma_answer, chroma_errors, chroma_forms, chroma_operations, chroma_records, routes
+from extproc.protocols import chroma_answer, chroma_errors, chroma_forms, chroma_operations, chroma_records, routes, strict_json
 from extproc.protocols.adapter import Denial, Facts, Outgoing, Question, Reading, json_immediate
 from extproc.protocols.chroma_forms import Form
 from extproc.protocols.routes import Target
@@ -28,12 +27,11 @@ from extproc.protocols.routes import Target
 _HEARTBEATS: Final = frozenset({b"/api/v2", b"/api/v2/heartbeat"})
 _HEALTH_CHECK: Final = b"/api/v2/healthcheck"
 _READY: Final = {"is_executor_ready": True, "is_log_client_ready": True}
-_PLAIN_JSON: Final = [b"application/json"]
 _MOST_QUESTIONS: Final = 1024
 """How many questions are kept ready; each is about one collection."""
+_FIRST_ERROR: Final = 400
 _OUTDATING: Final = frozenset({"create", "drop", "clear", "fork", "attach"})
 """Kinds of requests after which collections are there that were not, or the other way round."""
-_JSON: Final = re.compile(r'application/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?', re.IGNORECASE)
 
 
 class Chroma:
@@ -41,6 +39,7 @@ class Chroma:
 
     engine: str = "chroma"
     credential_headers: tuple[tuple[str, str], ...] = (("x-chroma-token", ""), ("authorization", "Bearer "))
+    trailers: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self._routes = routes.Routes(routes.rows(self.engine))
@@ -60,10 +59,13 @@ class Chroma:
             return None
         return json_immediate(200, b"" if methods == [b"HEAD"] else msgspec.json.encode(answer), "health")
 
+    def admit(self, head: Head) -> None:
+        """Refuse nothing: what a request is shows when it is whole."""
+
     def read(self, request: Request, database: str) -> Reading:
         """Understand a request. Raises `Malformed`, `Unrecognised` or `Unsupported`."""
         target, match = self._routes.find(request.method, request.target)
-        _check_content(request)
+        strict_json.require_json(request)
         form = chroma_forms.read(request.method, target, match, request.body)
         operations = chroma_operations.operations(form, database)
         return Reading(operations=operations, form=form, questions=_questions(form), outdates=_outdates(form))
@@ -135,6 +137,10 @@ class Chroma:
         """Return the bytes of an answer after its results were changed."""
         return chroma_answer.write(_form(reading), answer)
 
+    def failed(self, response: Response) -> bool:
+        """Return whether a response is an error of Chroma's."""
+        return response.status >= _FIRST_ERROR
+
     def read_error(self, response: Response) -> Immediate:
         """Return the database's own error with its text masked, or a generic 502."""
         return chroma_errors.masked(response)
@@ -149,18 +155,6 @@ def _form(reading: Reading) -> Form:
         message = "a reading of another adapter"
         raise TypeError(message)
     return reading.form
-
-
-def _check_content(request: Request) -> None:
-    """Refuse a body that is, or may be taken to be, anything but plain JSON in UTF-8."""
-    head = request.head
-    for value in head.values("content-encoding"):
-        if value.strip().lower() != b"identity":
-            raise Unsupported("the body must not be encoded")
-    if request.body:
-        kinds = head.values("content-type")
-        if kinds != _PLAIN_JSON and (len(kinds) != 1 or _JSON.fullmatch(kinds[0].decode("latin-1")) is None):
-            raise Unsupported("the content type must be application/json")
 
 
 def _outdates(form: Form) -> bool:

@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote_to_bytes
 import msgspec
 
 from extproc.errors import Unrecognised
+from extproc.events import Transport
 
 _SEGMENT: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,=:@{}-]|%[0-9A-Fa-f]{2})+")
 _PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
@@ -77,6 +78,8 @@ def parse(target: str) -> Target:
     first, *rest = path.split("/")
     if _PLAIN_PATH.fullmatch(path) is not None:
         return Target(segments=tuple(rest), query=_query(query))
+    if path == "/":
+        return Target(segments=("",), query=_query(query))
     if first or not rest:
         raise _ambiguous()
     return Target(segments=tuple(_segment(raw) for raw in rest), query=_query(query))
@@ -166,11 +169,11 @@ def _parameters(parts: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, 
 
 
 @cache
-def rows(engine: str) -> tuple[Route, ...]:
-    """Return an engine's REST rows of operations.csv."""
+def rows(engine: str, transport: Transport = "rest") -> tuple[Route, ...]:
+    """Return an engine's rows of operations.csv over one transport."""
     table = (resources.files("extproc.protocols") / "operations.csv").read_text(encoding="utf-8")
     return tuple(
         Route(method=row["method"], template=row["path_or_rpc"], action=row["action"], scope=row["scope"])
         for row in csv.DictReader(table.splitlines())
-        if row["database"] == engine and row["transport"] == "rest"
+        if row["database"] == engine and row["transport"] == transport
     )

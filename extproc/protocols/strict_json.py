@@ -10,22 +10,27 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import string
 from collections.abc import Collection
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from extproc.errors import Malformed
+from extproc.errors import Malformed, Unsupported
+from extproc.events import Request
 
 DEEPEST: Final = 100
 """How deep a value may be nested; serde_json, for one, stops at 128."""
 
 _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**63 - 1
+_LARGEST_UNSIGNED: Final = 2**64 - 1
 _LONGEST_VALUE: Final = 256 << 10
 """Bytes of a member that is read value by value (a filter, a rank): what a client writes by hand is far shorter."""
 
+_PLAIN_JSON: Final = [b"application/json"]
+_JSON: Final = re.compile(r'application/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?', re.IGNORECASE)
 _LONGEST_SHOWN: Final = 64
 _NUMBERS: Final = b"0123456789+-.eE[], \t\r\nnul"
 _BASE64: Final = (string.ascii_letters + string.digits + '+/="[], \t\r\n').encode()
@@ -48,6 +53,17 @@ def _key(_: type, text: str) -> _Key:
 
 _OBJECT: Final = msgspec.json.Decoder(dict[_Key, msgspec.Raw], dec_hook=_key)
 _OBJECTS: Final = msgspec.json.Decoder(list[dict[_Key, msgspec.Raw] | None], dec_hook=_key)
+
+
+def require_json(request: Request) -> None:
+    """Refuse a body that is, or may be taken to be, anything but plain JSON in UTF-8. Raises `Unsupported`."""
+    head = request.head
+    if any(value.strip().lower() != b"identity" for value in head.values("content-encoding")):
+        raise Unsupported("the body must not be encoded")
+    if request.body:
+        kinds = head.values("content-type")
+        if kinds != _PLAIN_JSON and (len(kinds) != 1 or _JSON.fullmatch(kinds[0].decode("latin-1")) is None):
+            raise Unsupported("the content type must be application/json")
 
 
 def members(body: bytes, opaque: Collection[str] = ()) -> dict[str, msgspec.Raw]:
@@ -76,6 +92,15 @@ def objects(raw: msgspec.Raw, member: str) -> list[dict[str, msgspec.Raw] | None
     return [None if pairs is None else _unique(pairs, shown(member)) for pairs in found]
 
 
+def entries(raw: msgspec.Raw, member: str) -> dict[str, msgspec.Raw]:
+    """Return the members of an object, raw and in order, of which none comes twice."""
+    try:
+        found = _OBJECT.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Malformed(f"{shown(member)} is not an object") from None
+    return _unique(found, shown(member))
+
+
 def typed(raw: msgspec.Raw, decoder: msgspec.json.Decoder[T], member: str) -> T:
     """Return the value of a member whose form holds no object, read by its `decoder`."""
     try:
@@ -84,13 +109,16 @@ def typed(raw: msgspec.Raw, decoder: msgspec.json.Decoder[T], member: str) -> T:
         raise Malformed(f"{shown(member)} is not of the form that it must have") from None
 
 
-def value(raw: msgspec.Raw, member: str) -> Any:
-    """Return the value of a member of any form, every object and number in it checked; it may not be very long."""
+def value(raw: msgspec.Raw, member: str, *, unsigned: bool = False) -> Any:
+    """Return the value of a member of any form, every object and number in it checked; it may not be very long.
+
+    Whole numbers are within 63 bits and a sign; where they may be `unsigned`, within 64 bits.
+    """
     text = bytes(raw)
     if len(text) > _LONGEST_VALUE:
         raise Malformed(f"{shown(member)} is longer than {_LONGEST_VALUE >> 10} KiB")
     try:
-        found = _STRICT.decode(text.decode())
+        found = (_UNSIGNED if unsigned else _STRICT).decode(text.decode())
     except (ValueError, RecursionError):
         raise Malformed(f"{shown(member)} holds a key twice, a number out of range, or too many levels") from None
     _check_depth(found, member)
@@ -111,6 +139,13 @@ def vectors(raw: msgspec.Raw, member: str) -> int:
     if strings and lists:  # whoever counts the one would miss the other
         raise Malformed(f"{shown(member)} holds vectors of two kinds")
     return strings or lists
+
+
+def numbers(raw: msgspec.Raw, member: str) -> None:
+    """Refuse a member that is not made of lists and numbers alone; it is not parsed."""
+    text = bytes(raw)
+    if not text.startswith(b"[") or text.translate(None, _NUMBERS):
+        raise Malformed(f"{shown(member)} is not a vector")
 
 
 def finite(raw: msgspec.Raw) -> bool:
@@ -155,9 +190,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _whole(text: str) -> int | float:
+def _whole(text: str, largest: int = _LARGEST) -> int | float:
     number = int(text)
-    if not _SMALLEST <= number <= _LARGEST:
+    if not _SMALLEST <= number <= largest:
         message = "beyond 64 bits"
         raise ValueError(message)
     # "-0" is a float to serde and 0 to others; as -0.0 it is the same to all.
@@ -172,4 +207,9 @@ def _number(text: str) -> float:
     return number
 
 
+def _unsigned(text: str) -> int | float:
+    return _whole(text, _LARGEST_UNSIGNED)
+
+
 _STRICT: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole, parse_float=_number)
+_UNSIGNED: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=_unsigned, parse_float=_number)

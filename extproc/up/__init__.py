@@ -20,6 +20,7 @@ import httpx
 
 from extproc import bootstrap
 from extproc.config import admin_path, load, socket_paths
+from extproc.config.doors import doors
 from extproc.config.forms import Address
 from extproc.config.types import Config
 from extproc.errors import ConfigError
@@ -77,7 +78,7 @@ def plan(config: Config, path: Path) -> Plan:
         envoy=Part(name="envoy", command=envoy),
         sockets=tuple(socket_paths(config)),
         admin=admin_path(config),
-        listeners=tuple(database.listen for database in config.databases if database.listen),
+        listeners=tuple(door.listen for door in doors(config) if door.listen),
         opa=ManagedOpa(config) if config.policy.engine == "opa" and config.policy.opa.managed else None,
     )
 

@@ -61,13 +61,15 @@ principals = st.builds(
     groups=st.tuples(private_text),
     claims=st.dictionaries(private_text, private_text, max_size=2),
 )
+documents = st.lists(private_text.map(lambda value: msgspec.Raw(msgspec.json.encode(value))), max_size=2).map(tuple)
 privates = st.builds(
     Private,
     principal=st.none() | principals,
     claimed=st.none() | st.dictionaries(private_text, private_text, max_size=2),
     source=private_text,
     user_agent=private_text,
-    inputs=st.lists(private_text.map(lambda value: msgspec.Raw(msgspec.json.encode(value))), max_size=2).map(tuple),
+    inputs=documents,
+    returned=st.tuples(documents),
 )
 
 

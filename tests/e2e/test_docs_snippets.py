@@ -13,14 +13,17 @@ from pathlib import Path
 
 import pytest
 from chromadb.errors import ChromaError
+from qdrant_client import models
 
 from support.docs import ROOT, Block, blocks, commands
 from support.gateway import STARTER, Gateway
 from support.ports import free_port
+from support.qdrant_gateway import Doors
 
 pytestmark = pytest.mark.envoy
 README = ROOT / "README.md"
 CHROMA = ROOT / "docs" / "chroma.md"
+QDRANT = ROOT / "docs" / "qdrant.md"
 EVIDENCE = ROOT / "docs" / "evidence.md"
 BIN = Path(sys.executable).parent
 
@@ -109,6 +112,24 @@ def test_the_clients_of_the_chroma_guide_read_masked_records(block: Block, ticke
     assert "'t1'" in printed
     assert "[REDACTED]" in printed
     assert "secret text" not in printed
+
+
+@pytest.mark.parametrize("block", blocks("python", QDRANT), ids=str)
+def test_the_clients_of_the_qdrant_guide_read_masked_records(block: Block, starter_doors: Doors, tmp_path: Path) -> None:
+    """Each client, over either interface, and each framework gets the record, and not what is masked in it."""
+    starter_doors.database.clear()
+    behind = starter_doors.direct("rest")
+    behind.create_collection("tickets", vectors_config=models.VectorParams(size=2, distance=models.Distance.COSINE))
+    payload = {"page_content": "secret text", "text": "secret text", "metadata": {"email": "a@b.test", "number": "t1"}}
+    behind.upsert("tickets", [models.PointStruct(id=1, vector=[1.0, 2.0], payload=payload)])
+    text = block.text.replace("8110", str(starter_doors.rest)).replace("8111", str(starter_doors.grpc))
+
+    printed = python(text, tmp_path, TOKEN=starter_doors.gateway.issuer.token("reader"))
+
+    assert "1" in printed
+    assert "[REDACTED]" in printed
+    assert "secret text" not in printed
+    assert "a@b.test" not in printed
 
 
 def test_the_refusal_in_the_readme_is_what_a_client_raises(tickets: Gateway) -> None:

@@ -7,7 +7,6 @@ Then a reader uses what an administrator stored. Embeddings are made here of the
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -16,27 +15,28 @@ from chromadb.api import ClientAPI
 from chromadb.errors import ChromaAuthError, ChromaError
 from langchain_chroma import Chroma
 from langchain_core.documents import Document
-from langchain_core.embeddings import Embeddings
-from llama_index.core import MockEmbedding, StorageContext, VectorStoreIndex
-from llama_index.core.schema import BaseNode, NodeRelationship, NodeWithScore, RelatedNodeInfo, TextNode
-from llama_index.core.vector_stores.types import (
-    FilterCondition,
-    FilterOperator,
-    MetadataFilter,
-    MetadataFilters,
-    VectorStoreQuery,
-    VectorStoreQueryMode,
-)
+from llama_index.core import StorageContext, VectorStoreIndex
+from llama_index.core.schema import TextNode
+from llama_index.core.vector_stores.types import FilterCondition, VectorStoreQuery, VectorStoreQueryMode
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
+from support.frameworks import (
+    EMAIL,
+    IDS,
+    METADATA,
+    TEXTS,
+    OwnEmbedding,
+    OwnEmbeddings,
+    documents,
+    nodes,
+    plain,
+    scored,
+    vector,
+    where,
+)
 from support.gateway import Gateway, chroma_client
 
 pytestmark = pytest.mark.envoy
-
-TEXTS = [f"ticket {number}: grace was charged twice, größe {number * 7} \U0001f600" for number in range(8)]
-IDS = [f"t{number}" for number in range(8)]
-EMAIL = "grace.hopper@navy.test"
-METADATA = [{"n": number, "even": number % 2 == 0, "email": EMAIL, "team": f"team-{number % 3}"} for number in range(8)]
 
 
 @pytest.fixture(autouse=True)
@@ -45,11 +45,6 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2"):
         monkeypatch.setenv(name, "false")
     monkeypatch.setenv("IS_TESTING", "true")
-
-
-def vector(text: str) -> list[float]:
-    """Return a vector that is made of the text alone."""
-    return [byte / 255 for byte in hashlib.sha256(text.encode()).digest()[:8]]
 
 
 def failure(act: Callable[[], Any]) -> str:
@@ -64,31 +59,9 @@ def failure(act: Callable[[], Any]) -> str:
 # --- LangChain ---
 
 
-class OwnEmbeddings(Embeddings):
-    """Embeddings without a model."""
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Return a vector for each text."""
-        return [vector(text) for text in texts]
-
-    def embed_query(self, text: str) -> list[float]:
-        """Return the vector of a question."""
-        return vector(text)
-
-
 def langchain(client: ClientAPI, name: str, **more: Any) -> Chroma:
     """Return LangChain's store of a collection, as its own guide makes it."""
     return Chroma(client=client, collection_name=name, embedding_function=OwnEmbeddings(), **more)
-
-
-def documents(found: list[Document]) -> list[Any]:
-    """Return LangChain's documents as plain values."""
-    return [(each.id, each.page_content, each.metadata) for each in found]
-
-
-def scored(found: list[tuple[Document, float]]) -> list[Any]:
-    """Return LangChain's documents with their scores as plain values."""
-    return [(*documents([each]), score) for each, score in found]
 
 
 def langchain_story(client: ClientAPI, name: str) -> list[Any]:
@@ -157,50 +130,6 @@ async def langchain_asynchronous_story(client: ClientAPI, name: str) -> list[Any
 
 
 # --- LlamaIndex ---
-
-
-class OwnEmbedding(MockEmbedding):
-    """Embeddings without a model, where LlamaIndex asks for them."""
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return vector(query)
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return vector(text)
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return vector(query)
-
-
-def nodes() -> list[BaseNode]:
-    """Return nodes of three documents, with vectors, metadata and a relation to the document that they come of."""
-    return [
-        TextNode(
-            id_=IDS[number],
-            text=TEXTS[number],
-            metadata=dict(METADATA[number]),
-            embedding=vector(TEXTS[number]),
-            relationships={
-                NodeRelationship.SOURCE: RelatedNodeInfo(node_id=f"doc-{number % 3}", metadata={"email": EMAIL}),
-            },
-        )
-        for number in range(8)
-    ]
-
-
-def where(*conditions: tuple[str, str, Any], joined: FilterCondition = FilterCondition.AND) -> Any:
-    """Return LlamaIndex's filter of these conditions; the store takes one where it says that it takes many."""
-    filters: list[Any] = [
-        MetadataFilter(key=key, operator=FilterOperator(operator), value=value) for key, operator, value in conditions
-    ]
-    return MetadataFilters(filters=filters, condition=joined)
-
-
-def plain(found: Any) -> Any:
-    """Return LlamaIndex's nodes, with their scores where they have some, as plain values."""
-    if isinstance(found, NodeWithScore):
-        return (found.score, plain(found.node))
-    return (found.node_id, found.get_content(), found.metadata, found.ref_doc_id)
 
 
 def llama_index(client: ClientAPI, name: str) -> VectorStoreIndex:

@@ -70,7 +70,7 @@ ATTACKS: dict[str, tuple[Credentials, str]] = {
     ),
     "basic authentication": (lambda _: {"authorization": "Basic YWRtaW46YWRtaW4="}, "token_malformed"),
     "spoofed metadata headers": (
-        lambda _: {"x-jwt-payload": "e30", "payload_0": "e30", "vecgate-database": "kb"},
+        lambda _: {"x-jwt-payload": "e30", "payload_0": "e30", "vecgate-door": "kb"},
         "token_missing",
     ),
 }

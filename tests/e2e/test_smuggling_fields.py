@@ -175,7 +175,7 @@ FIELDS = [
     fields(
         "the gateway's own words",
         [
-            ("vecgate-database", "other"),
+            ("vecgate-door", "other"),
             ("x-jwt-payload", "e30"),
             ("payload-0", "e30"),
             ("x-vecgate-principal", "admin"),

@@ -25,11 +25,14 @@ from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
 
 from extproc.engines.source import Source
+from extproc.protocols.qdrant_methods import CALLS
 from extproc.wire import ext_proc_pb2 as wire
 from fuzz.framing import joined
 from fuzz.run import CORPUS, SEED
+from fuzz.targets import qdrant_answer
 from fuzz.targets.answer import TERMS
 from fuzz.tokens import MARK
+from support import qdrant_answers, qdrant_requests
 from support.database import chroma_server
 from support.docs import ROOT, blocks
 
@@ -82,6 +85,8 @@ def main() -> None:
     _write("identity", _identities())
     _write("configuration", [*(block.text.encode() for block in blocks("yaml")), (ROOT / "deploy/vecgate.yaml").read_bytes()])
     _write("evidence", _damages())
+    _write("qdrant_request", _qdrant_requests())
+    _write("qdrant_answer", _qdrant_answers())
     _write("bundle", _bundles())
     _write("opa_answer", _opa_answers())
 
@@ -235,6 +240,44 @@ def _identities() -> Iterator[bytes]:
             _CLAIMS,
         ):
             yield field + b"\n\n" + msgspec.json.encode(found)
+
+
+def _qdrant_requests() -> Iterator[bytes]:
+    """Give a lawful request of each kind, and queries of all that may be nested."""
+    for (method, template), row in qdrant_requests.REST.items():
+        if row.actions:
+            body = b"" if row.sent is None else msgspec.json.encode(row.sent)
+            yield f"{method} {qdrant_requests.path(template)}\n\n".encode() + body
+    for name, row in qdrant_requests.GRPC.items():
+        yield f"GRPC /qdrant.{name}\n\n".encode() + row.sent.SerializeToString()
+    lookup = {"collection": "also", "vector": "v"}
+    deep = {
+        "prefetch": [{"prefetch": {"query": 1, "limit": 5}, "query": [0.1, 0.2], "filter": {"must_not": [{"has_id": [2]}]}}]
+    }
+    yield b"POST /collections/kb/points/query\n\n" + msgspec.json.encode(
+        {"query": 1, "lookup_from": lookup, "with_vector": True, **deep}
+    )
+    grouped = {"query": {"recommend": {"positive": [1, [1, 2]]}}, "group_by": "a.b", "with_lookup": {"collection": "also"}}
+    yield b"POST /collections/also/points/query/groups\n\n" + msgspec.json.encode(grouped)
+    formula = {"query": {"formula": {"sum": ["$score", {"mult": [2, "rank"]}, {"key": "a", "match": {"any": ["b"]}}]}}, **deep}
+    yield b"POST /collections/kb/points/query\n\n" + msgspec.json.encode(formula)
+
+
+def _qdrant_answers() -> Iterator[bytes]:
+    """Give answers that hold all that they may."""
+    for kind, template in qdrant_answer.REQUESTS.items():
+        head = f"{kind}\n\n".encode()
+        if kind.startswith("grpc"):
+            found = qdrant_answers.messages(CALLS[template].answer)
+            yield from (head + each.SerializeToString() for each in found[:: len(found) // 6 or 1])
+            continue
+        documented = template.replace("/search/batch", "/query/batch")
+        for each in qdrant_answers.answers(qdrant_answers.documented()["POST", documented]):
+            text = msgspec.json.encode(each)
+            yield head + text.replace(qdrant_answers.TEXT.encode() + b'":{"indices"', b'email":{"indices"')
+            yield head + text.replace(b'{"indices":[1],"values":[7777.25]}', f'"{MARK}"'.encode()).replace(
+                f'"{qdrant_answers.TEXT}":"{MARK}"'.encode(), f'"email":"{MARK}"'.encode()
+            )
 
 
 def _damages() -> Iterator[bytes]:

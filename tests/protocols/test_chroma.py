@@ -10,7 +10,7 @@ import pytest
 
 from extproc.decision import Terms
 from extproc.errors import Malformed, NotFound, Unsupported, UpstreamError
-from extproc.events import Head, Side
+from extproc.events import Head, Immediate, Side
 from extproc.protocols.adapter import Adapter, Outgoing, Question, Reading
 
 _ID = "0953c020-14d8-44fc-af67-7dfb545a9d9a"
@@ -266,9 +266,9 @@ def test_health_is_answered_by_the_gateway(path: str, expected: Any, adapter: Ad
     answer = adapter.health(_head("GET", path), 17)
     silent = adapter.health(_head("HEAD", path), 17)
 
-    assert answer is not None
+    assert isinstance(answer, Immediate)
     assert (200, expected) == (answer.status, msgspec.json.decode(answer.body))
-    assert silent is not None
+    assert isinstance(silent, Immediate)
     assert (silent.status, silent.body) == (200, b"")
 
 

@@ -64,7 +64,6 @@ def test_target_is_forwarded_in_one_spelling(raw: str, expected: str) -> None:
     "path",
     [
         "",
-        "/",
         "api/v2",
         "//api/v2",
         "/api//v2",

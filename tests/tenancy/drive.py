@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -215,22 +215,27 @@ def rows(course: Course) -> Iterator[tuple[str, object]]:
     yield "seconds", f"{course.seconds:.0f}"
 
 
-def main(arguments: list[str]) -> int:
-    """Have tenants at work as `arguments` say, and write what came of it into the documentation."""
+def measured(arguments: list[str], run: Callable[[Path, int, int], Course], *, marker: str) -> int:
+    """Have tenants at work as `arguments` say, and write what came of it into the documentation, between these markers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--document", type=Path, default=report.ROBUSTNESS)
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as directory, stage(Path(directory)) as (gateway, port):
-        course = asyncio.run(drive(gateway, port, steps=options.steps, seed=options.seed))
+    with tempfile.TemporaryDirectory() as directory:
+        course = run(Path(directory), options.steps, options.seed)
     sys.stdout.writelines(f"FINDING {finding}\n" for finding in course.findings)
     table = report.table(["", ""], rows(course))
     when = datetime.now(UTC).strftime("%Y-%m-%d")
-    report.write(options.document, "tenancy", f"Measured {when} on {os.cpu_count()} cores, seed {course.seed}.\n\n{table}")
+    report.write(options.document, marker, f"Measured {when} on {os.cpu_count()} cores, seed {course.seed}.\n\n{table}")
     sys.stdout.write(f"{table}\n")
     return 1 if course.findings else 0
 
 
+def _run(directory: Path, steps: int, seed: int) -> Course:
+    with stage(directory) as (gateway, port):
+        return asyncio.run(drive(gateway, port, steps=steps, seed=seed))
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(measured(sys.argv[1:], _run, marker="tenancy"))

@@ -6,7 +6,7 @@ from google.protobuf.message import DecodeError
 
 from extproc import codec
 from extproc.errors import Error
-from extproc.events import Continue, Immediate, Opening, Replace, Request, Response
+from extproc.events import Closing, Continue, Immediate, Opening, Replace, Request, Response
 from extproc.stream import Stream
 from extproc.wire import ext_proc_pb2 as wire
 from fuzz.framing import split
@@ -20,7 +20,7 @@ _REPLIES = (
     Replace(),
     Immediate(status=403, fields=_FIELDS, body=b"{}", details="policy_denied"),
 )
-_ORDER = (Opening, Request, Response)
+_ORDER = (Opening, Request, Response, Closing)
 
 __all__ = ["check", "mutate"]
 
@@ -48,5 +48,5 @@ def check(data: bytes) -> None:
             return
         if whole is not None:
             seen.append(_ORDER.index(type(whole)))
-            assert isinstance(whole, Opening) or len(whole.body) <= _MOST_BODY
+            assert isinstance(whole, Opening | Closing) or len(whole.body) <= _MOST_BODY
         assert seen == sorted(set(seen)), "something comes twice, or too late"

@@ -7,8 +7,15 @@ package vecgate.authz
 
 # METADATA
 # title: Decision
-# description: Every operation is allowed; those on records under the token's obligations.
+# description: Every operation is allowed, those that the token's obligations hold for under these.
 # entrypoint: true
 decision := {"allow": true, "obligations": input.principal.claims.obligations} if {
-	input.operation.scope == "records"
+	obliged
 } else := {"allow": true}
+
+# METADATA
+# title: Obliged
+# description: Obligations hold for operations on records; for all others too if the token says so.
+obliged if input.operation.scope == "records"
+
+obliged if input.principal.claims.everywhere

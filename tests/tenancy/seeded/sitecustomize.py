@@ -70,5 +70,10 @@ BUGS: dict[str, Callable[[], None]] = {
     "nothing reserved": _nothing_reserved,
 }
 
+if "qdrant" in os.environ.get("VECGATE_SEEDED_BUG", ""):
+    import qdrant_bugs  # type: ignore[import-not-found]  # beside this file, which is no package
+
+    BUGS |= qdrant_bugs.BUGS
+
 if bug := os.environ.get("VECGATE_SEEDED_BUG"):
     BUGS[bug]()
