@@ -1,0 +1,58 @@
+"""Find values of some entities in texts.
+
+One pass of an RE2 `Set` over the text says which cues occur in it at all; only their recognisers then search. Most texts hold
+nothing, and cost that one pass. Pure: no clock, no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
+
+import re2
+
+from extproc.detection.finding import Finding, settled
+from extproc.detection.recogniser import Recogniser, Search, options
+from extproc.errors import Error
+
+THRESHOLD: Final = 0.5
+"""Findings that are less sure are none."""
+
+
+class Finder(Protocol):
+    """Whatever finds values in a text by another way than patterns."""
+
+    def findings(self, text: bytes) -> list[Finding]:
+        """Return what is found in `text`, which is UTF-8; offsets are bytes."""
+
+
+class Detector:
+    """Recognisers, ready for any number of texts."""
+
+    def __init__(
+        self, recognisers: Sequence[Recogniser], *, finders: Iterable[Finder] = (), threshold: float = THRESHOLD
+    ) -> None:
+        self._finders = tuple(finders)
+        self._threshold = threshold
+        self._cues = re2.Set.SearchSet(options())
+        searches: dict[str, list[Search]] = {}
+        for each in recognisers:
+            searches.setdefault(each.cue, []).append(Search(each))
+        self._searches = list(searches.values())
+        for cue in searches:
+            self._cues.Add(cue)
+        # RE2 gives an empty list both where nothing occurs and where it could not look. This one always occurs.
+        self._always = self._cues.Add("")
+        self._cues.Compile()
+
+    def findings(self, text: bytes) -> list[Finding]:
+        """Return what is in `text`, which is UTF-8, in order and apart from each other; offsets are bytes."""
+        occurring = self._cues.Match(text)
+        if self._always not in occurring:
+            raise Error("the cues of the detectors do not fit into memory")
+        found = [each for finder in self._finders for each in finder.findings(text)]
+        for index in occurring:
+            for search in self._searches[index] if index != self._always else ():
+                for start, end, score in search.verdicts(text):
+                    found.append(Finding(type=search.entity, start=start, end=end, score=score))
+        return settled(each for each in found if each.score >= self._threshold) if found else []
