@@ -11,6 +11,8 @@ from typing import Final
 
 import re2
 
+from extproc.detection.expression import Expression
+
 _BEFORE: Final = 48
 _AFTER: Final = 24
 
@@ -23,18 +25,22 @@ class Context:
     """
 
     def __init__(self, speaking_for: Iterable[str], speaking_against: Iterable[str] = ()) -> None:
-        words, others = _any_of(speaking_for), _any_of(speaking_against)
-        self._before = re2.compile(f"(?is).*(?:({words})|({others}))")
-        self.pattern = f"(?is){words}"
+        words = tuple(speaking_for)
+        self.pattern = _any_of(words)
         """The words that speak for a value, as a pattern."""
-        self._after = re2.compile(self.pattern)
+        self._for = frozenset(word.removesuffix("$").lower().encode() for word in words)
+        self._either = Expression(_any_of((*words, *speaking_against)))
+        self._after = Expression(self.pattern)
 
     def leaning(self, text: bytes, start: int, end: int) -> int:
         """Return 1 where the words speak for the value, -1 where they speak against it, 0 where there are none."""
-        found = self._before.match(text[_letter(text, start - _BEFORE) : start])
-        if found is not None:
-            return 1 if found.start(1) >= 0 else -1
-        return 1 if self._after.search(text[end : end + _AFTER]) is not None else 0
+        before = text[_letter(text, start - _BEFORE) : start]
+        nearest = None
+        for nearest in self._either.every(before):
+            pass
+        if nearest is not None:
+            return 1 if before[slice(*nearest)].decode().lower().encode() in self._for else -1
+        return 1 if self._after.find(text[end : end + _AFTER]) is not None else 0
 
 
 def _letter(text: bytes, at: int) -> int:
@@ -46,8 +52,7 @@ def _letter(text: bytes, at: int) -> int:
 
 
 def _any_of(words: Iterable[str]) -> str:
-    chosen = "|".join(_word(word) for word in words)
-    return f"(?:{chosen})" if chosen else r"[^\s\S]"
+    return f"(?is){'|'.join(map(_word, words))}"
 
 
 def _word(word: str) -> str:

@@ -7,5 +7,5 @@ from typing import Final
 NUMBER: Final = r"(?:[0-9][^0-9A-Za-z@\n]{0,3}){7}"
 """The cue of whatever has at least seven digits, in groups or not."""
 
-LONG: Final = "[A-Za-z0-9_.+/=-]{14}"
+LONG: Final = "[A-Za-z0-9_.+/=-]{20}"
 """The cue of whatever is long and without a space: keys, wallets."""

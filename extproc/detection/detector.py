@@ -11,8 +11,9 @@ from typing import Final, Protocol
 
 import re2
 
+from extproc.detection.expression import options
 from extproc.detection.finding import Finding, settled
-from extproc.detection.recogniser import Recogniser, Search, options
+from extproc.detection.recogniser import Recogniser, Search
 from extproc.errors import Error
 
 THRESHOLD: Final = 0.5

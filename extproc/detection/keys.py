@@ -24,7 +24,7 @@ _ISSUERS: Final[tuple[tuple[str, str, int], ...]] = (
     *((f"gh{kind}_", "A-Za-z0-9", 36) for kind in "pousr"),  # GitHub
     ("github_pat_", _W, 36),
     *((f"gl{kind}-", f"{_W}.-", 20) for kind in "pat dt rt cbt ptt ft imt agent oas soat".split()),  # GitLab
-    *((f"xox{kind}-", "A-Za-z0-9-", 10) for kind in "abeoprs"),  # Slack
+    *((f"xox{kind}-", "A-Za-z0-9-", 20) for kind in "abeoprs"),  # Slack
     ("xapp-", "A-Za-z0-9-", 20),
     *((f"{kind}_{mode}_", "A-Za-z0-9", 16) for kind in ("sk", "rk") for mode in ("live", "test", "prod")),  # Stripe
     ("whsec_", "A-Za-z0-9+/=", 24),
@@ -73,10 +73,12 @@ _ISSUED: Final = rf"\b(?:{'|'.join(sorted({re2.escape(prefix) for prefix, _, _ i
 _TAILS: Final = {
     prefix.encode(): re2.compile(rf"[{signs}]{{{least},}}") for prefix, signs, least in sorted(_ISSUERS, key=lambda each: -len(each[0]))
 }
-_TOKEN: Final = r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]{8,})*"
-_BOT: Final = r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}"  # Telegram
-_REGIONAL: Final = r"\b[0-9a-f]{32}-us[0-9]{1,2}\b"  # Mailchimp
-_DISCORD: Final = r"\b[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}"
+_FORMS: Final = (
+    r"\b(?:eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]{8,})*"  # JWT
+    r"|[0-9]{8,10}:AA[A-Za-z0-9_-]{33}"  # Telegram
+    r"|[0-9a-f]{32}-us[0-9]{1,2}\b"  # Mailchimp
+    r"|[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,})"  # Discord
+)
 _PEM: Final = (
     r"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----(?:[A-Za-z0-9+/=\s\\:,]|-[A-Za-z0-9])*"
     r"(?:-----END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----)?"
@@ -186,10 +188,7 @@ _NAMED: Final = "(?i)key|token|secret|passw|passphrase|pwd|credential|bearer|aut
 
 RECOGNISERS: Final = (
     Recogniser(entity="API_KEY", cue=LONG, pattern=_ISSUED, judge=_issued),
-    Recogniser(entity="API_KEY", cue=LONG, pattern=_TOKEN, judge=_by_form),
-    Recogniser(entity="API_KEY", cue=LONG, pattern=_BOT, judge=_by_form),
-    Recogniser(entity="API_KEY", cue=LONG, pattern=_REGIONAL, judge=_by_form),
-    Recogniser(entity="API_KEY", cue=LONG, pattern=_DISCORD, judge=_by_form),
+    Recogniser(entity="API_KEY", cue=LONG, pattern=_FORMS, judge=_by_form),
     Recogniser(entity="API_KEY", cue="-----BEGIN", pattern=_PEM, judge=_block),
     Recogniser(entity="API_KEY", cue="://", pattern=_IN_URL, judge=_in_url),
     Recogniser(entity="API_KEY", cue=_NAMED, pattern=_ASSIGNED, judge=_assigned),

@@ -25,7 +25,7 @@ from stdnum.tr import tckimlik
 from stdnum.za import idnr as za_id
 
 from extproc.detection.context import Context
-from extproc.detection.cues import LONG, NUMBER
+from extproc.detection.cues import NUMBER
 from extproc.detection.recogniser import Judge, Recogniser, Verdict
 
 # --- United States ------------------------------------------------------------------------------------------------------
@@ -72,13 +72,14 @@ def _checked(validator: ModuleType, context: Context, alone: float) -> Judge:
     return judge
 
 
+_CODE: Final = "[0-9A-Za-z]{15}"
 _THREES: Final = r"\b[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{3}\b"
 _ELEVEN: Final = r"\b[0-9]{11}\b"
 _ALONE: Final[tuple[tuple[str, str, str, ModuleType, float, tuple[str, ...]], ...]] = (
     ("ES_NIF", "[0-9]{7}-?[A-Za-z]", r"\b[0-9]{8}-?[A-Za-z]\b", dni, 0.6, ("nif$", "dni$", "documento", "identidad", "identificación")),
     ("ES_NIE", "[0-9]{7}-?[A-Za-z]", r"\b[XYZxyz]-?[0-9]{7}-?[A-Za-z]\b", nie, 0.6, ("nie$", "extranjero", "identidad")),
-    ("IT_FISCAL_CODE", LONG, r"(?i)\b[A-Z]{6}[0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]\b", codicefiscale, 0.9, ("codice", "cf$")),
-    ("IN_GSTIN", LONG, r"\b[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][0-9A-Z]{3}\b", gstin, 0.9, ("gst",)),
+    ("IT_FISCAL_CODE", _CODE, r"(?i)\b[A-Z]{6}[0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]\b", codicefiscale, 0.9, ("codice", "cf$")),
+    ("IN_GSTIN", _CODE, r"\b[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][0-9A-Z]{3}\b", gstin, 0.9, ("gst",)),
     ("FI_PERSONAL_IDENTITY_CODE", "[0-9]{6}[-+A-FU-Y][0-9]{3}", r"\b[0-3][0-9][01][0-9]{3}[-+A-FU-Y][0-9]{3}[0-9A-Y]\b", hetu, 0.85, ("hetu",)),
     ("SE_PERSONNUMMER", "[0-9]{6}[-+A-FU-Y][0-9]{3}", r"\b(?:[0-9]{2})?[0-9]{2}[01][0-9][0-9]{2}[-+][0-9]{4}\b", personnummer, 0.6, ("personn",)),
     ("KR_RRN", "[0-9]{6}[-+A-FU-Y][0-9]{3}", r"\b[0-9]{6}-[0-9]{7}\b", rrn, 0.6, ("주민", "rrn$", "resident registration")),

@@ -168,6 +168,6 @@ RECOGNISERS: Final = (
     Recogniser(entity="IBAN_CODE", cue="[A-Za-z]{2}[0-9]{2}[ -]?[0-9A-Za-z]{2}", pattern=_IBAN, judge=_iban, again=True),
     Recogniser(entity="CRYPTO", cue=LONG, pattern=_BASE58, judge=_base58),
     Recogniser(entity="CRYPTO", cue=LONG, pattern=_BECH32, judge=_bech32),
-    Recogniser(entity="CRYPTO", cue=LONG, pattern=_HEX, judge=_by_form),
+    Recogniser(entity="CRYPTO", cue="0x[0-9A-Fa-f]{4}", pattern=_HEX, judge=_by_form),
     Recogniser(entity="CRYPTO", cue=LONG, pattern=_MONERO, judge=_by_form),
 )

@@ -6,10 +6,10 @@ North American form is taken as it is, any other needs a word beside it or a lin
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import phonenumbers
-import re2
 from stdnum import luhn
 
 from extproc.detection.context import Context
@@ -18,18 +18,18 @@ from extproc.detection.recogniser import Recogniser, Verdict
 
 _EXTENSION: Final = r"(?:[ ,;]{0,2}(?:x|ext\.?|extension|app\.?|доб\.?|#)[ .:]{0,2}[0-9]{1,6}\b)?"
 _PHONE: Final = rf"(?i)(?:\+|\(\+?|\b)[0-9](?:[ ().\-/\x{{a0}}\x{{2010}}-\x{{2014}}]{{0,3}}[0-9]){{5,16}}\b{_EXTENSION}"
-_EXTENDED: Final = re2.compile(rf"(?i)[ ,;]{{0,2}}(?:x|ext\.?|extension|app\.?|доб\.?|#)[ .:]{{0,2}}[0-9]{{1,6}}$")
-_DATE: Final = re2.compile(
-    r"^(?:(?:19|20)[0-9]{2}(?:[-/. ][01]?[0-9][-/. ][0-3]?[0-9]|[01][0-9][0-3][0-9])|[0-3]?[0-9][-/.][0-3]?[0-9][-/.](?:19|20)?[0-9]{2})"
-    r"(?:[ .-]+[0-9]{1,2}|[0-9]{4,6})?$"
+_EXTENDED: Final = re.compile(r"(?i)[ ,;]{0,2}(?:x|ext\.?|extension|app\.?|доб\.?|#)[ .:]{0,2}[0-9]{1,6}$".encode())
+_DATE: Final = re.compile(
+    rb"^(?:(?:19|20)[0-9]{2}(?:[-/. ][01]?[0-9][-/. ][0-3]?[0-9]|[01][0-9][0-3][0-9])|[0-3]?[0-9][-/.][0-3]?[0-9][-/.](?:19|20)?[0-9]{2})"
+    rb"(?:[ .-]+[0-9]{1,2}|[0-9]{4,6})?$"
 )
-_AMERICAN: Final = re2.compile(r"^(?:\+?1[-. ]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[-. ])[2-9][0-9]{2}[-. ][0-9]{4}$")
-_NORTH: Final = re2.compile(r"(?:1[-. ]?)?\(?[2-9][0-9]{2}\)?[-. ]?[2-9][0-9]{2}[-. ][0-9]{4}\b")
-_NO_PHONE: Final = re2.compile(
-    r"^(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9]{1,3}\.[0-9]{4,}|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{1,3}(?:[ .][0-9]{3}){3,})$"
+_AMERICAN: Final = re.compile(rb"^(?:\+?1[-. ]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[-. ])[2-9][0-9]{2}[-. ][0-9]{4}$")
+_NORTH: Final = re.compile(rb"(?:1[-. ]?)?\(?[2-9][0-9]{2}\)?[-. ]?[2-9][0-9]{2}[-. ][0-9]{4}\b")
+_NO_PHONE: Final = re.compile(
+    rb"^(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9]{1,3}\.[0-9]{4,}|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{1,3}(?:[ .][0-9]{3}){3,})$"
 )
 """An address of a network, a decimal, a social security number, an amount."""
-_BRACKETED: Final = re2.compile(r"^\(0?[0-9]{1,5}\) ?[0-9]")
+_BRACKETED: Final = re.compile(rb"^\(0?[0-9]{1,5}\) ?[0-9]")
 _LEAST, _MOST, _LEAST_ALONE = 7, 15, 9
 _WORDS: Final = Context(
     ("phone", "tel$", "tel.", "tel:", "teleph", "téléph", "telef", "teléf", "tél", "fon$", "mobil", "móvil", "movil", "cell", "cel$", "cel.",
@@ -55,7 +55,8 @@ def _phone(text: bytes, start: int, end: int) -> Verdict | None:
         return None
     if after[:1] in {b"-", b"_", b"%", b"/", b"@"} or (after[:1] in {b".", b":", b","} and after[1:].isdigit()):
         return None
-    extension = _EXTENDED.search(text[start:end])
+    whole = text[start:end]
+    extension = _EXTENDED.search(whole) if b"#" in whole or whole.upper() != whole.lower() else None
     body = end - len(extension.group()) if extension is not None else end
     for stop in _stops(text, start, body):
         found = text[start:stop]

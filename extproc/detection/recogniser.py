@@ -6,11 +6,15 @@ group, the group is the value. Pure; it knows no entity by name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-import re2
+from extproc.detection.expression import Expression
+
+
+_RUN: Final = re.compile(rb"[^0-9A-Za-z\x80-\xff]*[0-9A-Za-z\x80-\xff]*")
 
 
 class Verdict(NamedTuple):
@@ -51,41 +55,19 @@ class Search:
         self.entity = recogniser.entity
         self._judge = recogniser.judge
         self._again = recogniser.again
-        self._regexp = re2.compile(recogniser.pattern, options())
-        self._group = min(self._regexp.groups, 1)
+        self._pattern = Expression(recogniser.pattern)
 
     def verdicts(self, text: bytes) -> list[Verdict]:
         """Return every value in `text`, in order."""
         found: list[Verdict] = []
         at = 0
-        while (match := self._regexp.search(text, at)) is not None:
-            start, end = match.span(self._group)
+        while (place := self._pattern.find(text, at)) is not None:
+            start, end = place
             verdict = self._judge(text, start, end)
             if verdict is not None:
                 found.append(verdict)
-                at = max(verdict.end, at + 1)
-            else:
-                at = max(_first_run(text, start, end) if self._again else match.end(), at + 1)
+                end = verdict.end
+            elif self._again and (run := _RUN.match(text, start)) is not None:
+                end = run.end()
+            at = max(end, at + 1)
         return found
-
-
-def options() -> re2.Options:
-    """Return how patterns are compiled: a newline is a character, and what is wrong is raised and not logged."""
-    chosen = re2.Options()
-    chosen.dot_nl = True
-    chosen.log_errors = False
-    return chosen
-
-
-def _first_run(text: bytes, start: int, end: int) -> int:
-    """Return where the first run of letters and digits between `start` and `end` ends."""
-    at = start
-    while at < end and not _is_word(text[at]):
-        at += 1
-    while at < end and _is_word(text[at]):
-        at += 1
-    return at
-
-
-def _is_word(byte: int) -> bool:
-    return 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122 or byte >= 128  # noqa: PLR2004 - 0-9, A-Z, a-z, not ASCII
