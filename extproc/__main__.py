@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,7 @@ import uvloop
 
 from extproc import __version__
 from extproc import config as configuration
-from extproc.errors import Error
+from extproc.errors import ConfigError, Error
 
 # What only one command needs is imported by that command: a worker need not load what renders Envoy's configuration.
 # ruff: noqa: PLC0415
@@ -152,6 +152,30 @@ def token(  # noqa: PLR0917 - the command line names each
                     key, found, subject, now=now, lifetime=seconds, roles=role or (), groups=group or (), person=person
                 )
             )
+
+
+@app.command()
+def detect(
+    file: Annotated[Path | None, typer.Argument(help="Lines of {\"text\": …}; standard input where it is left out.")] = None,
+    entities: Annotated[str | None, typer.Option(help="What to look for, such as EMAIL_ADDRESS,URL; all patterns else.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Take recognisers and threshold from this.")] = None,
+) -> None:
+    """Find personal data and secrets in texts: JSON lines in, JSON lines out."""
+    from extproc.config.types import Detection
+    from extproc.detect import lines
+    from extproc.detectors import catalogue
+
+    with _one_line_errors():
+        known = catalogue(configuration.load(config).detection if config else Detection())
+        wanted = set(filter(None, (entities or "").split(","))) or known.patterned
+        if unknown := wanted - known.entities:
+            raise typer.BadParameter(f"nothing recognises {', '.join(sorted(unknown))}", param_hint="--entities")
+        try:
+            with file.open("rb") if file else nullcontext(sys.stdin.buffer) as given:
+                for line in lines(given, known.detector(wanted)):
+                    sys.stdout.buffer.write(line)
+        except OSError as error:
+            raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
 
 
 @config_app.command()

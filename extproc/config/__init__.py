@@ -77,6 +77,7 @@ def _complaints(config: Config) -> Iterator[Complaint]:
     if config.policy.bundle is None:
         yield "policy", "`bundle` is missing; name the directory with the .rego files"
     yield from _repeated("masking.keys", "id", [key.id for key in config.masking.keys])
+    yield from _about_recognisers(config)
     if max(len(bytes(path)) for path in (*socket_paths(config), admin_path(config))) > _LONGEST_SOCKET:
         yield "service.socket", f"is too long for a unix socket; at most {_LONGEST_SOCKET} bytes, so choose a shorter directory"
 
@@ -147,6 +148,15 @@ def _about_issuer(each: Issuer, where: str) -> Iterator[Complaint]:
         yield f"{where}.jwks", "needs either `file` or `uri`"
     if each.jwks.uri and not each.jwks.uri.tls and not each.jwks.uri.loopback:
         yield f"{where}.jwks.uri", "must be https://, for whoever changes the keys can be anybody"
+
+
+def _about_recognisers(config: Config) -> Iterator[Complaint]:
+    for index, each in enumerate(config.detection.recognisers):
+        where = f"detection.recognisers[{index}]"
+        if (each.pattern is None) == (not each.terms):
+            yield where, "needs either `pattern` or `terms`"
+        if each.terms and (each.validator or each.context):
+            yield where, "`validator` and `context` go with a `pattern`"
 
 
 def _repeated(where: str, name: str, found: list[str | None]) -> Iterator[Complaint]:

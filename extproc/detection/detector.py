@@ -28,32 +28,37 @@ class Finder(Protocol):
 
 
 class Detector:
-    """Recognisers, ready for any number of texts."""
+    """Recognisers, ready for any number of texts. Of what `finders` find, `entities` count."""
 
     def __init__(
-        self, recognisers: Sequence[Recogniser], *, finders: Iterable[Finder] = (), threshold: float = THRESHOLD
+        self,
+        recognisers: Sequence[Recogniser],
+        *,
+        finders: Iterable[Finder] = (),
+        entities: frozenset[str] = frozenset(),
+        threshold: float = THRESHOLD,
     ) -> None:
         self._finders = tuple(finders)
+        self._entities = entities
         self._threshold = threshold
-        self._cues = re2.Set.SearchSet(options())
-        searches: dict[str, list[Search]] = {}
+        # RE2 gives an empty list both where nothing occurs and where it could not look. The first cue occurs in every text.
+        searches: dict[str, list[Search]] = {"": []}
         for each in recognisers:
             searches.setdefault(each.cue, []).append(Search(each))
         self._searches = list(searches.values())
+        self._cues = re2.Set.SearchSet(options())
         for cue in searches:
             self._cues.Add(cue)
-        # RE2 gives an empty list both where nothing occurs and where it could not look. This one always occurs.
-        self._always = self._cues.Add("")
         self._cues.Compile()
 
     def findings(self, text: bytes) -> list[Finding]:
         """Return what is in `text`, which is UTF-8, in order and apart from each other; offsets are bytes."""
         occurring = self._cues.Match(text)
-        if self._always not in occurring:
+        if not occurring:
             raise Error("the cues of the detectors do not fit into memory")
-        found = [each for finder in self._finders for each in finder.findings(text)]
+        found = [each for finder in self._finders for each in finder.findings(text) if each.type in self._entities]
         for index in occurring:
-            for search in self._searches[index] if index != self._always else ():
+            for search in self._searches[index]:
                 for start, end, score in search.verdicts(text):
                     found.append(Finding(type=search.entity, start=start, end=end, score=score))
         return settled(each for each in found if each.score >= self._threshold) if found else []
