@@ -19,6 +19,7 @@ from extproc.audit.account import Account, Delivered
 from extproc.audit.entry import ENVOY_DETAILS, End, Recording
 from extproc.audit.witness import Witness
 from extproc.decision import Decision, Engine, Input, Level, combine
+from extproc.detection.catalogue import Catalogue
 from extproc.errors import (
     AuditError,
     ConfigError,
@@ -70,6 +71,7 @@ class Guard:
     credential: Callable[[], forwarding.Credential | None]
     witness: Witness
     mask_key: Callable[[], MaskKey | None]
+    catalogue: Catalogue
     default_level: Level
     clock: Callable[[], int]
 
@@ -199,7 +201,10 @@ class Exchange:
         guard = self._guard
         combined = tuple(combine(decision, guard.default_level) for decision in decisions)
         key = self._mask_key()
-        self._masks = tuple(compile_mask(terms, key) for terms in combined)
+        self._masks = tuple(
+            compile_mask(terms, key, guard.catalogue, database=guard.database, collection=operation.collection)
+            for operation, terms in zip(reading.operations, combined, strict=True)
+        )
         for operation, terms in zip(reading.operations, combined, strict=True):
             refuse_masked_predicates(operation, terms)
         self._account.level = max((terms.level for terms in combined), default=guard.default_level)
@@ -239,7 +244,10 @@ class Exchange:
             return native
         if not _FIRST_SUCCESS <= response.status < _FIRST_REDIRECT:
             raise UpstreamError("the database's answer is neither a success nor an error", code="answer_unrecognised")
-        reply = self._deliver(reading, response)
+        if len(response.body) > _LARGE_BODY and any(mask.searches for mask in self._masks):
+            reply = await asyncio.to_thread(self._deliver, reading, response)
+        else:
+            reply = self._deliver(reading, response)
         await self._conclude("delivered", response.status)
         return reply
 
@@ -259,6 +267,7 @@ class Exchange:
             delivered.rows += len(result)
             delivered.masked_fields |= frozenset(masked.fields)
             delivered.masked_values += masked.values
+            delivered.masked_entities.update(masked.entities)
         if not changed:
             return Continue()
         return forwarding.towards_client(response.head, self._guard.adapter.write_answer(reading, answer))

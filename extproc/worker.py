@@ -27,6 +27,8 @@ from extproc.config import socket_paths
 from extproc.config.types import Config, Database, UpstreamTls
 from extproc.config.types import Issuer as ConfiguredIssuer
 from extproc.decision import Engine, Level
+from extproc.detection.catalogue import Catalogue
+from extproc.detectors import catalogue
 from extproc.engines.cache import DecisionCache
 from extproc.engines.embedded import EmbeddedEngine
 from extproc.errors import ConfigError
@@ -77,9 +79,16 @@ async def serve(config: Config, index: int) -> None:
     try:
         generation = Generation(config.service.socket.with_suffix(".generation"))
         reservations = Reservations(config.service.socket.with_suffix(".reservations"), clock=time.monotonic)
+        known = catalogue(config.detection)
         guards = {
             database.name: _guard(
-                config, database, engine=engine, ledger=ledger, generation=generation, reservations=reservations
+                config,
+                database,
+                engine=engine,
+                ledger=ledger,
+                generation=generation,
+                reservations=reservations,
+                known=known,
             )
             for database in config.databases
         }
@@ -143,6 +152,7 @@ def _guard(
     ledger: Ledger,
     generation: Generation,
     reservations: Reservations,
+    known: Catalogue,
 ) -> Guard:
     adapter = adapter_for(database.engine)
     credential = _credential(database)
@@ -166,6 +176,7 @@ def _guard(
         credential=credential,
         witness=Witness(log=ledger, database=database.name, engine=database.engine, clock=time.time_ns),
         mask_key=_mask_key(config),
+        catalogue=known,
         default_level=Level[config.audit.recording.upper()],
         clock=time.time_ns,
     )

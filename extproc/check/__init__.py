@@ -24,6 +24,7 @@ from extproc.check.policy_words import Kind, Word, policy_words
 from extproc.config import load
 from extproc.config.types import Config, Database, EngineName, Issuer
 from extproc.decision import STRENGTH
+from extproc.detectors import catalogue
 from extproc.engines.bundle import Bundle, read_bundle
 from extproc.engines.process import Process
 from extproc.errors import ConfigError, Error
@@ -41,69 +42,6 @@ _SCOPES: Final = frozenset({"cluster", "collection", "database", "records"})
 _CALLERS: Final = frozenset({"everyone", "role:", "group:", "kind:human", "kind:workload"})
 _ADMINISTRATION: Final = "vecgate/admin/decision"
 _ADMINISTERS: Final = re.compile(r"^package vecgate\.admin\b", re.MULTILINE)
-_ENTITIES: Final = frozenset(
-    {
-        "CREDIT_CARD",
-        "CRYPTO",
-        "DATE_TIME",
-        "EMAIL_ADDRESS",
-        "IBAN_CODE",
-        "IP_ADDRESS",
-        "LOCATION",
-        "MAC_ADDRESS",
-        "MEDICAL_LICENSE",
-        "NRP",
-        "PERSON",
-        "PHONE_NUMBER",
-        "URL",
-        "US_BANK_NUMBER",
-        "US_DRIVER_LICENSE",
-        "US_ITIN",
-        "US_MBI",
-        "US_NPI",
-        "US_PASSPORT",
-        "US_SSN",
-        "UK_NHS",
-        "UK_NINO",
-        "UK_POSTCODE",
-        "UK_PASSPORT",
-        "UK_DRIVING_LICENCE",
-        "UK_VEHICLE_REGISTRATION",
-        "ES_NIF",
-        "ES_NIE",
-        "ES_PASSPORT",
-        "IT_FISCAL_CODE",
-        "IT_DRIVER_LICENSE",
-        "IT_VAT_CODE",
-        "IT_PASSPORT",
-        "IT_IDENTITY_CARD",
-        "PL_PESEL",
-        "SG_NRIC_FIN",
-        "SG_UEN",
-        "AU_ABN",
-        "AU_ACN",
-        "AU_TFN",
-        "AU_MEDICARE",
-        "IN_PAN",
-        "IN_AADHAAR",
-        "IN_VEHICLE_REGISTRATION",
-        "IN_VOTER",
-        "IN_PASSPORT",
-        "IN_GSTIN",
-        "FI_PERSONAL_IDENTITY_CODE",
-        "KR_RRN",
-        "KR_BRN",
-        "KR_DRIVER_LICENSE",
-        "KR_FRN",
-        "KR_PASSPORT",
-        "TH_TNIN",
-        "DE_TAX_ID",
-        "DE_ID_CARD",
-        "SE_PERSONNUMMER",
-        "CA_SIN",
-    }
-)
-"""Presidio's names of entities."""
 
 
 def check(path: Path) -> list[str]:
@@ -226,7 +164,7 @@ def _vocabulary(config: Config) -> dict[Kind, frozenset[str]]:
         "kind": _literals(Principal, "kind"),
         "operator": frozenset(STRENGTH) - {"partial"},
         "condition": _CONDITIONS,
-        "entity": _ENTITIES,
+        "entity": catalogue(config.detection).entities,
         "caller": _CALLERS,
     }
 

@@ -57,6 +57,6 @@ def _any_of(words: Iterable[str]) -> str:
 
 def _word(word: str) -> str:
     whole = word.endswith("$")
-    quoted = re2.escape(word.removesuffix("$"))
+    quoted: str = re2.escape(word.removesuffix("$"))
     # RE2 knows the borders of words of ASCII letters only, which a word of another script does not have.
     return (r"\b" if word[0].isascii() and word[0].isalnum() else "") + quoted + (r"\b" if whole else "")

@@ -75,6 +75,7 @@ _TAILS: Final = {
 }
 _FORMS: Final = (
     r"\b(?:eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]{8,})*"  # JWT
+    r"|[a-z]{2,12}_(?:live|test|prod)_[A-Za-z0-9]{16,}"  # as Stripe's, by others
     r"|[0-9]{8,10}:AA[A-Za-z0-9_-]{33}"  # Telegram
     r"|[0-9a-f]{32}-us[0-9]{1,2}\b"  # Mailchimp
     r"|[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,})"  # Discord

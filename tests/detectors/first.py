@@ -1,4 +1,4 @@
-"""The first half of the labelled corpus: what people write to each other. ``python tests/detectors/first.py`` writes it.
+"""The first half of the labelled corpus: what people write to each other. ``PYTHONPATH=tests python -m detectors.first`` writes it.
 
 Frozen before the detectors were tuned: `corpus/first.jsonl` is what counts, and its digest stands in the tests.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-import values
+from detectors import values
 
 SEED = 20261124
 RECORDS = 2000

@@ -1,4 +1,4 @@
-"""The second half of the labelled corpus, made apart: what machines write, chats and forms. ``python tests/detectors/second.py``.
+"""The second half of the labelled corpus, made apart: what machines write, chats and forms. ``PYTHONPATH=tests python -m detectors.second``.
 
 Other sentences, other formats, other decoys than the first half. It was frozen together with the first and is for scoring, not
 for tuning.
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-import values
-from first import Record, write
+from detectors import values
+from detectors.first import Record, write
 
 SEED = 77003
 RECORDS = 2000

@@ -13,6 +13,7 @@ from extproc.decision import Decision, Engine, Input, Level
 from extproc.errors import AuditError
 from extproc.events import Fields, Head, Immediate, Replace, Reply, Request, Response, Side
 from extproc.identity import Identifier, Issuer
+from extproc.detection.catalogue import Catalogue
 from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Exchange, Guard
 from extproc.protocols import adapter_for
@@ -22,6 +23,7 @@ from support.shelf import MODEL
 
 ISSUER = "https://idp.test"
 NAMESPACE = "envoy.filters.http.jwt_authn"
+CATALOGUE = Catalogue()
 KEY = MaskKey.derive("k1", Secret(b"0123456789abcdef0123456789abcdef"))
 
 
@@ -148,6 +150,7 @@ def bench(engine: Engine, *, key: MaskKey | None = KEY, level: Level = Level.REQ
         credential=lambda: ("x-chroma-token", b"own-key"),
         witness=Witness(log=log, database="kb", engine="chroma", clock=time.time_ns),
         mask_key=lambda: key,
+        catalogue=CATALOGUE,
         default_level=level,
         clock=time.time_ns,
     )
