@@ -34,6 +34,7 @@ from extproc.errors import (
 )
 from extproc.events import Continue, Head, Immediate, Opening, Reply, Request, Response, Whole
 from extproc.identity import Identifier
+from extproc.obligations.marks import refuse_written_masks
 from extproc.obligations.masking import Mask, compile_mask
 from extproc.obligations.operators import MaskKey
 from extproc.obligations.predicates import refuse_masked_predicates
@@ -210,6 +211,7 @@ class Exchange:
         self._account.level = max((terms.level for terms in combined), default=guard.default_level)
         if self._account.level is Level.FULL:
             raise Denied("recording answers in full is not available yet", code="recording_unavailable")
+        refuse_written_masks(guard.adapter.stored(reading), guard.catalogue.entities)
         return guard.adapter.narrow(reading, combined)
 
     def _mask_key(self) -> MaskKey | None:
