@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
+import msgspec
 import re2
 
 from extproc.detection.expression import options
 from extproc.detection.finding import Finding, settled
+from extproc.detection.folding import folded
 from extproc.detection.recogniser import Recogniser, Search
 from extproc.errors import Error
 
@@ -52,7 +54,18 @@ class Detector:
         self._cues.Compile()
 
     def findings(self, text: bytes) -> list[Finding]:
-        """Return what is in `text`, which is UTF-8, in order and apart from each other; offsets are bytes."""
+        """Return what is in `text`, which is UTF-8, in order and apart from each other; offsets are bytes.
+
+        It is searched as it is written, and where it reads otherwise, as it reads.
+        """
+        found = self._found(text)
+        if not text.isascii() and (reads := folded(text)) is not None:
+            for each in self._found(reads.text):
+                # What has no shape and stands behind a value goes with it; what stands before it stays.
+                found.append(msgspec.structs.replace(each, start=reads.origin(each.start), end=reads.origin(each.end)))
+        return settled(each for each in found if each.score >= self._threshold) if found else []
+
+    def _found(self, text: bytes) -> list[Finding]:
         occurring = self._cues.Match(text)
         if not occurring:
             raise Error("the cues of the detectors do not fit into memory")
@@ -61,4 +74,4 @@ class Detector:
             for search in self._searches[index]:
                 for start, end, score in search.verdicts(text):
                     found.append(Finding(type=search.entity, start=start, end=end, score=score))
-        return settled(each for each in found if each.score >= self._threshold) if found else []
+        return found
