@@ -32,11 +32,16 @@ config_app = typer.Typer(help="The configuration file itself.")
 app.add_typer(config_app, name="config")
 policy_app = typer.Typer(help="Policies, before they decide anything.")
 app.add_typer(policy_app, name="policy")
+mask_app = typer.Typer(help="Masks, and what is behind those that can be undone.")
+app.add_typer(mask_app, name="mask")
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 PolicyDirectory = Annotated[Path, typer.Argument(help="The directory of .rego and data files.")]
 PolicyLibrary = Annotated[Path | None, typer.Option("--library", help="A directory of rules that it is read together with.")]
 Entrypoint = Annotated[str, typer.Option("--entrypoint", help="The rule that is the decision.")]
+TokenFile = Annotated[Path, typer.Option("--token-file", help="A file with your token.")]
+ControlUrl = Annotated[str | None, typer.Option("--url", help="The control API; the configuration's otherwise.")]
+ControlAuthority = Annotated[Path | None, typer.Option("--ca", help="Authority of its certificate, PEM.")]
 DEFAULT = Path("vecgate.yaml")
 DEFAULT_POLICY = Path("rego")
 DEFAULT_RULE = "vecgate/authz/decision"
@@ -103,6 +108,15 @@ def serve(config: ConfigFile = DEFAULT, index: Annotated[int, typer.Option("--wo
 
 
 @app.command()
+def control(config: ConfigFile = DEFAULT) -> None:
+    """Run the control API alone, on its private socket."""
+    from extproc.control.service import serve
+
+    with _one_line_errors(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(configuration.load(config)))
+
+
+@app.command()
 def envoy(config: ConfigFile = DEFAULT) -> None:
     """Print the Envoy bootstrap."""
     from extproc import bootstrap, protocols
@@ -163,8 +177,10 @@ def token(  # noqa: PLR0917 - the command line names each
 
 @app.command()
 def detect(
-    file: Annotated[Path | None, typer.Argument(help="Lines of {\"text\": …}; standard input where it is left out.")] = None,
-    entities: Annotated[str | None, typer.Option(help="What to look for, such as EMAIL_ADDRESS,URL; all patterns else.")] = None,
+    file: Annotated[Path | None, typer.Argument(help='Lines of {"text": …}; standard input where it is left out.')] = None,
+    entities: Annotated[
+        str | None, typer.Option(help="What to look for, such as EMAIL_ADDRESS,URL; all patterns else.")
+    ] = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Take recognisers and threshold from this.")] = None,
 ) -> None:
     """Find personal data and secrets in texts: JSON lines in, JSON lines out."""
@@ -249,6 +265,25 @@ def try_out(  # noqa: PLR0917 - the command line names each
             print(f"vecgate: {complaint}", file=sys.stderr)
     if complaints:
         raise typer.Exit(1)
+
+
+@mask_app.command()
+def reveal(  # noqa: PLR0917 - the command line names each
+    tokens: Annotated[list[str], typer.Argument(help="Masks of the form [token:…].", metavar="TOKEN…")],
+    token_file: TokenFile,
+    config: ConfigFile = DEFAULT,
+    url: ControlUrl = None,
+    ca: ControlAuthority = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Also say where each value was, as JSON lines.")] = False,
+) -> None:
+    """Print the values behind tokens, one a line, if the administration policy lets you see their fields."""
+    from extproc.control.client import Client
+
+    with _one_line_errors():
+        client = Client.create(config, token_file, url=url, ca=ca)
+        for mask in tokens:
+            found = client.post("/v1/masks/reveal", {"token": mask})
+            print(json.dumps(found if as_json else found["value"], ensure_ascii=False))
 
 
 def main() -> None:

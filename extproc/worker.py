@@ -23,8 +23,7 @@ from extproc.audit.ledger import Ledger
 from extproc.audit.witness import Witness
 from extproc.config import socket_paths
 from extproc.config.types import Config, Database
-from extproc.config.types import Issuer as ConfiguredIssuer
-from extproc.configured import load_engine, verification
+from extproc.configured import issuer, load_engine, mask_keys, verification
 from extproc.decision import Level
 from extproc.detection.catalogue import Catalogue
 from extproc.detectors import catalogue
@@ -33,8 +32,7 @@ from extproc.engines.engine import Engine
 from extproc.engines.opa import OpaEngine
 from extproc.errors import EngineError
 from extproc.forwarding import Credential
-from extproc.identity import Identifier, Issuer
-from extproc.obligations.operators import MaskKey
+from extproc.identity import Identifier
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
 from extproc.reservations import Reservations
@@ -158,7 +156,7 @@ def _guard(
 ) -> Guard:
     adapter = adapter_for(database.engine)
     credential = _credential(database)
-    issuers = {each.issuer: _issuer(each) for each in config.identity.issuers}
+    issuers = {each.issuer: issuer(each) for each in config.identity.issuers}
     metadata = config.identity.metadata
     return Guard(
         database=database.name,
@@ -177,22 +175,10 @@ def _guard(
         reservations=reservations,
         credential=credential,
         witness=Witness(log=ledger, database=database.name, engine=database.engine, clock=time.time_ns),
-        mask_key=_mask_key(config),
+        mask_key=next(iter(mask_keys(config).values()), lambda: None),
         catalogue=known,
         default_level=Level[config.audit.recording.upper()],
         clock=time.time_ns,
-    )
-
-
-def _issuer(found: ConfiguredIssuer) -> Issuer:
-    return Issuer(
-        issuer=found.issuer,
-        audiences=frozenset(found.audiences),
-        roles=found.roles,
-        groups=found.groups,
-        person=found.person,
-        workload=found.workload,
-        max_lifetime=int(found.max_lifetime),
     )
 
 
@@ -202,10 +188,3 @@ def _credential(database: Database) -> Callable[[], Credential | None]:
         return lambda: None
     header = found.header.lower()
     return FreshSecret[Credential](found.value, lambda secret: (header, secret.reveal())).get
-
-
-def _mask_key(config: Config) -> Callable[[], MaskKey | None]:
-    if not config.masking.keys:
-        return lambda: None
-    current = config.masking.keys[0]
-    return FreshSecret[MaskKey](current.value, lambda secret: MaskKey.derive(current.id, secret)).get

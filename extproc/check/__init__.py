@@ -11,7 +11,6 @@ import csv
 import difflib
 import json
 import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -24,7 +23,7 @@ from extproc.administration import Act
 from extproc.check.policy_words import Kind, Word, policy_words
 from extproc.config import load
 from extproc.config.types import Config, Database, EngineName, Issuer
-from extproc.configured import opa_server
+from extproc.configured import ADMINISTRATION, administers, opa_server
 from extproc.decision import STRENGTH
 from extproc.detectors import catalogue
 from extproc.engines.build import build
@@ -48,8 +47,6 @@ _OPA_TIMEOUT: Final = 5.0
 _CONDITIONS: Final = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "in", "nin", "and", "or", "not"})
 _SCOPES: Final = frozenset({"cluster", "collection", "database", "records"})
 _CALLERS: Final = frozenset({"everyone", "role:", "group:", "kind:human", "kind:workload"})
-_ADMINISTRATION: Final = "vecgate/admin/decision"
-_ADMINISTERS: Final = re.compile(r"^package vecgate\.admin\b", re.MULTILINE)
 
 
 def check(path: Path) -> list[str]:
@@ -142,7 +139,7 @@ def _check_policy(config: Config) -> Iterator[str]:
         source = Source(path=policy.bundle, library=policy.library, key=policy.verification_key)
         files = source.files()
         bundle = read_bundle(files, source.path)
-        entrypoints = (policy.entrypoint, *_administration(bundle))
+        entrypoints = (policy.entrypoint, *([ADMINISTRATION] if administers(bundle) else []))
         if policy.engine == "embedded":
             _check_in_process(bundle, entrypoints)
         elif policy.opa.managed:
@@ -173,11 +170,6 @@ def _check_words(config: Config, words: list[Word]) -> None:
     keyed = next((word for word in words if word.kind == "operator" and word.text == "hash"), None)
     if keyed and not config.masking.keys:
         raise ConfigError(f"{keyed.place}: masks with `hash`, which needs a key; name one in masking.keys")
-
-
-def _administration(policy: Bundle) -> list[str]:
-    """Return the entry point of administration, where the policy has a package for it."""
-    return [_ADMINISTRATION] if any(map(_ADMINISTERS.search, policy.modules.values())) else []
 
 
 async def _opa_warnings(config: Config) -> list[str]:

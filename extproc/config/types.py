@@ -237,12 +237,12 @@ class Detection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """The control API and its console."""
+    """The control API."""
 
     listen: Annotated[ListenAddress, "where people connect"]
     tls: Annotated[ListenerTls | None, "as a database's"] = None
     url: Annotated[AnyUrl | None, "how people reach it"] = None
-    admins: Annotated[tuple[Text, ...], "role:NAME or group:NAME"] = ()
+    admins: Annotated[tuple[Text, ...], "role:NAME or group:NAME; who administers where the policy does not say"] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,10 @@ def _last_word(found: bytes) -> bytes:
 def _first_words(domain: bytes) -> bytes:
     """Return the beginning of `domain` that is one: up to a sign, and its last label only as long as it stays in one script."""
     text = domain.decode()
-    at = next((index for index, sign in enumerate(text) if not sign.isascii() and unicodedata.category(sign)[0] not in "LMN"), len(text))
+    at = next(
+        (index for index, sign in enumerate(text) if not sign.isascii() and unicodedata.category(sign)[0] not in "LMN"),
+        len(text),
+    )
     head, dot, top = text[:at].rstrip(".").rpartition(".")
     if top[:1].isascii():
         top = top[: next((index for index, letter in enumerate(top) if not letter.isascii()), len(top))]
@@ -85,8 +88,7 @@ _COUNTRIES: Final = (
 )
 _TOPS: Final = _GENERIC | frozenset(_COUNTRIES.encode().split())
 _PLAIN_TOPS: Final = frozenset(
-    b"com org net edu gov mil de fr uk nl eu ch ru br jp au ca es it pl se dk fi cz at no be cn kr tr ua mx ar biz museum travel"
-    .split()
+    b"com org net edu gov mil de fr uk nl eu ch ru br jp au ca es it pl se dk fi cz at no be cn kr tr ua mx ar biz museum travel".split()
 )
 """Top-level domains by which a name is one of the web without more around it; `run.sh` and `obj.info` are none."""
 

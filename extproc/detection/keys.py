@@ -71,7 +71,8 @@ _ISSUERS: Final[tuple[tuple[str, str, int], ...]] = (
 _TAIL: Final = "[A-Za-z0-9_.+/=-]{10,}"
 _ISSUED: Final = rf"\b(?:{'|'.join(sorted({re2.escape(prefix) for prefix, _, _ in _ISSUERS}))}){_TAIL}"
 _TAILS: Final = {
-    prefix.encode(): re2.compile(rf"[{signs}]{{{least},}}") for prefix, signs, least in sorted(_ISSUERS, key=lambda each: -len(each[0]))
+    prefix.encode(): re2.compile(rf"[{signs}]{{{least},}}")
+    for prefix, signs, least in sorted(_ISSUERS, key=lambda each: -len(each[0]))
 }
 _FORMS: Final = (
     r"\b(?:eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]{8,})*"  # JWT
@@ -91,9 +92,7 @@ _NAMES: Final = (
     r"[ _.-]?(?:key|token|secret|pass(?:word)?)|(?:key|token|secret|passw(?:or)?d|passwd|pwd|passphrase|credentials?|bearer|authorization|apikey|authtoken)"
 )
 _VALUE: Final = r"[\"'\x60]?([^\s\"'\x60,;<>(){}\[\]|]{8,})"
-_ASSIGNED: Final = (
-    rf"(?i)(?:{_NAMES})[A-Za-z0-9_-]{{0,24}}[\"'\x60]?\s{{0,3}}(?:=>|:=|[:=])\s{{0,3}}[\"'\x60]?(?:(?:bearer|basic|token)\s{{1,2}})?{_VALUE}"
-)
+_ASSIGNED: Final = rf"(?i)(?:{_NAMES})[A-Za-z0-9_-]{{0,24}}[\"'\x60]?\s{{0,3}}(?:=>|:=|[:=])\s{{0,3}}[\"'\x60]?(?:(?:bearer|basic|token)\s{{1,2}})?{_VALUE}"
 _SPOKEN: Final = (
     r"(?i)(?:(?:api|access|secret|private|client|auth|app)[ _.-]?key|token|secret|password|passphrase|bearer)s?\s{1,2}"
     rf"(?:is\s{{1,2}}|was\s{{1,2}}|:\s)?{_VALUE}"

@@ -46,7 +46,13 @@ def _ssn(text: bytes, start: int, end: int) -> Verdict | None:
         return None
     found = text[start:end]
     digits = bytes(byte for byte in found if 48 <= byte <= 57)  # noqa: PLR2004 - 0 to 9
-    if digits[:3] in _NEVER_ISSUED or digits[:1] == b"9" or digits[3:5] == b"00" or digits[5:] == b"0000" or len(set(digits)) == 1:
+    if (
+        digits[:3] in _NEVER_ISSUED
+        or digits[:1] == b"9"
+        or digits[3:5] == b"00"
+        or digits[5:] == b"0000"
+        or len(set(digits)) == 1
+    ):
         return None
     leaning = _SOCIAL.leaning(text, start, end)
     if leaning > 0:

@@ -51,7 +51,9 @@ _KNOWN: Final = re2.compile(r"(?i)(?:[23][0-9a-f]{3}|fe[89ab][0-9a-f]|f[cd][0-9a
 
 
 def _v6(text: bytes, start: int, end: int) -> Verdict | None:
-    if _touched(text[start - 1 : start] if start else b"") or _touched(text[end : end + 1].rstrip(b".") or text[end + 1 : end + 2]):
+    if _touched(text[start - 1 : start] if start else b"") or _touched(
+        text[end : end + 1].rstrip(b".") or text[end + 1 : end + 2]
+    ):
         return None
     found = text[start:end]
     if found.endswith(b":") and not found.endswith(b"::"):

@@ -161,8 +161,6 @@ def _by_form(text: bytes, start: int, end: int) -> Verdict | None:
     return Verdict(start, end, 0.7)
 
 
-
-
 RECOGNISERS: Final = (
     Recogniser(entity="CREDIT_CARD", cue=NUMBER, pattern=_CARD, judge=_card, again=True),
     Recogniser(entity="IBAN_CODE", cue="[A-Za-z]{2}[0-9]{2}[ -]?[0-9A-Za-z]{2}", pattern=_IBAN, judge=_iban, again=True),

@@ -45,7 +45,9 @@ _WORDS: Final = Context(
      "tax", "aadhaar", "pesel", "nif", "dni", "personn", "po$", "case", "model", "patent", "passport", "license", "licence", "pin$", "code"),
 )  # fmt: skip
 
-_NUMBER: Final = Context(("number", "nummer", "numéro", "número", "numer$", "numero", "num$", "nr$", "номер", "番号", "号码", "번호"))
+_NUMBER: Final = Context(
+    ("number", "nummer", "numéro", "número", "numer$", "numero", "num$", "nr$", "номер", "番号", "号码", "번호")
+)
 """Words that tell only where none of the others does."""
 
 

@@ -33,7 +33,10 @@ def refuse_written_masks(stored: bytes, entities: frozenset[str]) -> None:
     # Escapes undone: what a client spells with one is stored without.
     plain = msgspec.json.encode(msgspec.json.decode(stored)) if b"\\" in stored else stored
     if _masks(entities).find(plain) is not None:
-        raise Denied("a value that is written has the form of a mask, and would take the place of what it hides", code="masked_value_written")
+        raise Denied(
+            "a value that is written has the form of a mask, and would take the place of what it hides",
+            code="masked_value_written",
+        )
 
 
 @functools.lru_cache(maxsize=_MOST_SETS)

@@ -167,7 +167,9 @@ class Mask:
         for field, column in result.texts.items():
             plan = self._rules.plan(field)
             if plan:
-                result.texts[field] = [NULL if (kept := self._hide(raw, field, plan, hidden)) is None else kept for raw in column]
+                result.texts[field] = [
+                    NULL if (kept := self._hide(raw, field, plan, hidden)) is None else kept for raw in column
+                ]
 
     def _hide_payloads(self, result: Result, hidden: _Hidden) -> None:
         """Go through the keys of all records at once: most records have the same, and a key is planned for once.
@@ -235,7 +237,9 @@ class Mask:
             case b"n" | b"t" | b"f":
                 return raw
             case _:
-                return raw if isinstance(plan, bool) or plan.sieve is None else self._sifted(raw, path, plan, plan.sieve, hidden)
+                return (
+                    raw if isinstance(plan, bool) or plan.sieve is None else self._sifted(raw, path, plan, plan.sieve, hidden)
+                )
 
     def _sifted(self, raw: msgspec.Raw, path: str, rule: Rule, sieve: Sieve, hidden: _Hidden) -> msgspec.Raw | None:
         before = hidden.entities.total()

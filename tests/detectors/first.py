@@ -69,9 +69,28 @@ def iban(r: Random) -> str:
 
 def url(r: Random) -> str:
     """Return an address of the web."""
-    host = r.choice(("www.example.com", "docs.example.org", "bluefjord.no", "shop.example.co.uk", "xn--bcher-kva.example", "intra.acme-tools.com:8443"))
-    path = r.choice(("", "/", "/help", "/a/b.html", "/search?q=tea&page=2", "/~ana/", "/wiki/Tea_(drink)", "/d/1f3a#top", "/caf%C3%A9"))
-    return r.choice((f"https://{host}{path}", f"https://{host}{path}", f"http://{host}{path}", f"www.acme-tools.com{path}", f"ftp://{host}/pub/x.zip"))
+    host = r.choice(
+        (
+            "www.example.com",
+            "docs.example.org",
+            "bluefjord.no",
+            "shop.example.co.uk",
+            "xn--bcher-kva.example",
+            "intra.acme-tools.com:8443",
+        )
+    )
+    path = r.choice(
+        ("", "/", "/help", "/a/b.html", "/search?q=tea&page=2", "/~ana/", "/wiki/Tea_(drink)", "/d/1f3a#top", "/caf%C3%A9")
+    )
+    return r.choice(
+        (
+            f"https://{host}{path}",
+            f"https://{host}{path}",
+            f"http://{host}{path}",
+            f"www.acme-tools.com{path}",
+            f"ftp://{host}/pub/x.zip",
+        )
+    )
 
 
 ENTITIES: dict[str, Callable[[Random], str]] = {

@@ -18,8 +18,32 @@ from detectors.first import Record, write
 SEED = 77003
 RECORDS = 2000
 
-USERS = ("mlopez", "k.nowak", "sara-lind", "j_doe77", "a.b.c", "support", "noreply+7f3", "WANG.LI", "d'arcy", "x", "первый", "büro")
-DOMAINS = ("example.com", "mx1.example.net", "univ-lille.fr", "firma.com.pl", "city.gov.uk", "data.ai", "sub.dept.company.co.jp", "тест.рф", "ex-ample.travel", "gmx.at")
+USERS = (
+    "mlopez",
+    "k.nowak",
+    "sara-lind",
+    "j_doe77",
+    "a.b.c",
+    "support",
+    "noreply+7f3",
+    "WANG.LI",
+    "d'arcy",
+    "x",
+    "первый",
+    "büro",
+)
+DOMAINS = (
+    "example.com",
+    "mx1.example.net",
+    "univ-lille.fr",
+    "firma.com.pl",
+    "city.gov.uk",
+    "data.ai",
+    "sub.dept.company.co.jp",
+    "тест.рф",
+    "ex-ample.travel",
+    "gmx.at",
+)
 FORMATS = ("+1%##%######", "1 (%##) %##-####", "(%##)%##-####", "%##%######", "+1.%##.%##.####", "+44(0)20-7###-####", "(0161) 496 ####", "01632 960###",
            "0044 20 7946 0###", "+49-40-#######", "0049 171 #######", "040/#######", "+33 (0)6 1# ## ## ##", "0033 6 1# ## ## ##", "+34-91-4##-##-##",
            "+39 347 #######", "+351 912 ### ###", "+420 60# ### ###", "+36 30 ### ####", "+30 210 ### ####", "+45 20 ## ## ##", "+47 912 ## ###",
@@ -52,7 +76,15 @@ FRAMES = {
     "CRYPTO": ('{{"address": "{}"}}', "payout {} pending", "donate: {}", "tx to {} confirmed", "wallet;coins\n{};2"),
     "API_KEY": ('{{"token": "{}"}}', "curl -H 'Authorization: Bearer {}'", "KEY={}", "-H 'X-Token: {}'", "key: '{}'", "git clone failed for {}", "secret {} rotated", "const k = `{}`;"),
 }  # fmt: skip
-OPAQUE = ('{{"api_key": "{}"}}', "API_TOKEN={}", "auth_token: {}", "--secret={}", "clientSecret='{}'", "private_key_id: {}", "password={}")
+OPAQUE = (
+    '{{"api_key": "{}"}}',
+    "API_TOKEN={}",
+    "auth_token: {}",
+    "--secret={}",
+    "clientSecret='{}'",
+    "private_key_id: {}",
+    "password={}",
+)
 NATIONAL = {
     "UK_NHS": ('{{"nhs_number": "{}"}}',), "ES_NIF": ("dni={}",), "PL_PESEL": ('{{"pesel": "{}"}}',), "CA_SIN": ("sin: {}",), "AU_TFN": ("tfn={}",),
     "IN_AADHAAR": ("aadhaar no {}",), "SE_PERSONNUMMER": ("personnr {}",),

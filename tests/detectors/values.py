@@ -97,7 +97,9 @@ def ssn(r: Random) -> str:
 
 def wrong_ssn(r: Random) -> str:
     """Return nine digits that no social security number has."""
-    return r.choice((f"000{drawn(r, string.digits, 6)}", f"666{drawn(r, string.digits, 6)}", f"{masked(r, '%##')}00{masked(r, '####')}"))
+    return r.choice(
+        (f"000{drawn(r, string.digits, 6)}", f"666{drawn(r, string.digits, 6)}", f"{masked(r, '%##')}00{masked(r, '####')}")
+    )
 
 
 # --- networks -----------------------------------------------------------------------------------------------------------
@@ -122,7 +124,9 @@ def mac(r: Random) -> str:
     """Return a hardware address in one of its spellings."""
     digits = drawn(r, "0123456789abcdef", 12)
     digits = r.choice((digits, digits.upper()))
-    return r.choice((grouped(digits, (2,), ":"), grouped(digits, (2,), ":"), grouped(digits, (2,), "-"), grouped(digits, (4,), ".")))
+    return r.choice(
+        (grouped(digits, (2,), ":"), grouped(digits, (2,), ":"), grouped(digits, (2,), "-"), grouped(digits, (4,), "."))
+    )
 
 
 # --- wallets ------------------------------------------------------------------------------------------------------------
