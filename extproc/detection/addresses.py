@@ -32,7 +32,7 @@ def _email(text: bytes, start: int, end: int) -> Verdict | None:
     if not domain.isascii():
         end -= len(domain) - len(domain := _first_words(domain))
     labels = domain.split(b".")
-    if not local.strip(b".") or len(labels) < 2 and domain[:1] != b"[" or not all(labels):  # noqa: PLR2004 - a name and its top
+    if not local.strip(b".") or (len(labels) < 2 and domain[:1] != b"[") or not all(labels):  # noqa: PLR2004 - a name and its top
         return None
     before = text[start - 1 : start]
     if before == b"@" or (before == b"/" and text[max(0, start - 3) : start] != b"://") or text[end : end + 1] == b"@":
@@ -130,7 +130,7 @@ def _is_top(label: bytes) -> bool:
     return label.lower() in _TOPS or label[:4].lower() == b"xn--"
 
 
-def _bare(text: bytes, start: int, end: int) -> Verdict | None:
+def _bare(text: bytes, start: int, end: int) -> Verdict | None:  # noqa: PLR0911 - one way out for each kind of name
     end = _ending(text, start, end)
     first = text[start:end].partition(b".")[0]
     if not first.isascii():
