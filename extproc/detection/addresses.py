@@ -116,11 +116,14 @@ def _url(text: bytes, start: int, end: int) -> Verdict | None:
 
 def _ending(text: bytes, start: int, end: int) -> int:
     """Return where an address of the web ends: punctuation behind it is the sentence's, and so is an unpaired bracket."""
+    unpaired = {
+        closing: text.count(closing, start, end) - text.count(opening, start, end) for closing, opening in _CLOSING.items()
+    }
     while end > start:
         last = text[end - 1 : end]
-        opening = _CLOSING.get(last)
-        unpaired = opening is not None and text.count(last, start, end) > text.count(opening, start, end)
-        if not (last in b".,;:!?'*_~" or unpaired):
+        if unpaired.get(last, 0) > 0:
+            unpaired[last] -= 1
+        elif last not in b".,;:!?'*_~":
             break
         end -= 1
     return end

@@ -31,6 +31,8 @@ _NO_PHONE: Final = re.compile(
 """An address of a network, a decimal, a social security number, an amount."""
 _BRACKETED: Final = re.compile(rb"^\(0?[0-9]{1,5}\) ?[0-9]")
 _LEAST, _MOST, _LEAST_ALONE = 7, 15, 9
+_INDENTED: Final = 16
+"""How far from the beginning of its line a number may stand, in bytes."""
 _NO_DIGITS: Final = bytes({*range(256)} - {*b"0123456789"})
 _WORDS: Final = Context(
     ("phone", "tel$", "tel.", "tel:", "teleph", "téléph", "telef", "teléf", "tél", "fon$", "mobil", "móvil", "movil", "cell", "cel$", "cel.",
@@ -122,8 +124,8 @@ def _by_plan(digits: bytes, found: bytes, text: bytes, start: int, end: int) -> 
 
 def _alone(text: bytes, start: int, end: int) -> bool:
     """Whether nothing else stands on the line, as in a signature below others."""
-    line = text[text.rfind(b"\n", 0, start) + 1 : start]
-    return not line.strip() and text[end : end + 1] in {b"", b"\n", b"\r"} and b"\n" in text[:start]
+    above = text.rfind(b"\n", max(0, start - _INDENTED), start)
+    return above >= 0 and not text[above + 1 : start].strip() and text[end : end + 1] in {b"", b"\n", b"\r"}
 
 
 RECOGNISERS: Final = (Recogniser(entity="PHONE_NUMBER", cue=NUMBER, pattern=_PHONE, judge=_phone, again=True),)
