@@ -10,11 +10,11 @@ from typing import Any
 from extproc.audit.entry import Entry
 from extproc.audit.witness import Witness
 from extproc.decision import Decision, Input, Level
+from extproc.detection.catalogue import Catalogue
 from extproc.engines.engine import Decided, Engine
 from extproc.errors import AuditError
 from extproc.events import Fields, Head, Immediate, Replace, Reply, Request, Response, Side
 from extproc.identity import Identifier, Issuer
-from extproc.detection.catalogue import Catalogue
 from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Exchange, Guard
 from extproc.protocols import adapter_for
