@@ -10,7 +10,7 @@ from extproc.errors import ConfigError
 
 
 def catalogue(detection: Detection) -> Catalogue:
-    """Return all that can be found. Raises `ConfigError` for a recogniser that cannot be made, and where Presidio is not there."""
+    """Return all that can be found. Raises `ConfigError` for a recogniser that cannot be made, or no Presidio."""
     names = Names(model=detection.presidio.model, language=detection.presidio.language) if detection.presidio else None
     return Catalogue(map(_made, detection.recognisers), names=names, threshold=detection.threshold)
 

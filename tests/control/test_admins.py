@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -26,7 +27,7 @@ def reasons(act: Act, *, roles: tuple[str, ...] = (), groups: tuple[str, ...] = 
 
 
 @pytest.mark.parametrize("holds", [{"roles": ("platform-admin",)}, {"groups": ("ops", "other")}])
-def test_whom_the_configuration_names_may_act(holds: dict[str, tuple[str, ...]]) -> None:
+def test_whom_the_configuration_names_may_act(holds: dict[str, Any]) -> None:
     """By role and by group."""
     assert (reasons("lock_change", **holds), reasons("mask_reveal", **holds)) == ((), ())
 
@@ -34,7 +35,7 @@ def test_whom_the_configuration_names_may_act(holds: dict[str, tuple[str, ...]])
 @pytest.mark.parametrize(
     "holds", [{}, {"roles": ("ops",)}, {"groups": ("platform-admin",)}, {"roles": ("role:platform-admin",)}]
 )
-def test_nobody_else_may(holds: dict[str, tuple[str, ...]]) -> None:
+def test_nobody_else_may(holds: dict[str, Any]) -> None:
     """A group is no role, and a role no group."""
     assert reasons("policy_read", **holds) == ("act_not_granted",)
 
