@@ -50,6 +50,7 @@ identity:
     - {issuer: "https://two.test", jwks: {uri: "https://two.test/keys"}}
 policy: {bundle: rego}
 audit: {otlp: "http://127.0.0.1:4317"}
+control: {listen: 127.0.0.1:8103}
 workers: 2
 limits: {body: 1MiB, message_timeout: 3s}
 """
@@ -111,6 +112,24 @@ def test_the_real_envoy_accepts_it(config: Path) -> None:
     command = [str(bootstrap.envoy_program()), "--mode", "validate", "-c", str(path), "--log-level", "error"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_control_api_is_behind_the_token_check_and_no_client_speaks_for_it(config: Path) -> None:
+    """jwt_authn, then the router; what is found of a token replaces whatever a client sends in its field, also if it is none."""
+    document = rendered(config)
+    manager = managers(document)["control"]
+    (host,) = manager["route_config"]["virtual_hosts"]
+    set_fields = {each["header"]["key"]: each["append_action"] for each in host["request_headers_to_add"]}
+
+    assert list(filters(manager)) == ["jwt_authn", "router"]
+    assert filters(manager)["jwt_authn"]["providers"]["issuer_0"]["from_headers"] == [
+        {"name": "authorization", "value_prefix": "Bearer "}
+    ]
+    assert set(host["request_headers_to_remove"]) == set(set_fields) == {"x-vecgate-verified", "x-vecgate-source"}
+    assert set(set_fields.values()) == {"OVERWRITE_IF_EXISTS_OR_ADD"}
+    assert clusters(document)["control"]["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"] == {
+        "pipe": {"path": str(config.parent / "var" / "control.sock")}
+    }
 
 
 def test_no_secret_stands_in_it(config: Path) -> None:

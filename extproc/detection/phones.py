@@ -34,6 +34,7 @@ _LEAST, _MOST, _LEAST_ALONE = 7, 15, 9
 _INDENTED: Final = 16
 """How far from the beginning of its line a number may stand, in bytes."""
 _NO_DIGITS: Final = bytes({*range(256)} - {*b"0123456789"})
+_PLAIN: Final = b"0123456789 ().-/+"
 _WORDS: Final = Context(
     ("phone", "tel$", "tel.", "tel:", "teleph", "téléph", "telef", "teléf", "tél", "fon$", "mobil", "móvil", "movil", "cell", "cel$", "cel.",
      "celular", "cellulare", "handy", "gsm", "fax", "call", "dial", "ring", "reach", "sms", "text$", "texted", "whatsapp", "telegram", "viber",
@@ -64,7 +65,7 @@ def _phone(text: bytes, start: int, end: int) -> Verdict | None:
     if after[:1] in {b"-", b"_", b"%", b"/", b"@"} or (after[:1] in {b".", b":", b","} and after[1:].isdigit()):
         return None
     whole = text[start:end]
-    extension = _EXTENDED.search(whole) if b"#" in whole or whole.upper() != whole.lower() else None
+    extension = _EXTENDED.search(whole) if whole.translate(None, _PLAIN) else None
     body = end - len(extension.group()) if extension is not None else end
     for stop in _stops(text, start, body):
         found = text[start:stop]

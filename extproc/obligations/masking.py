@@ -242,9 +242,10 @@ class Mask:
                 )
 
     def _sifted(self, raw: msgspec.Raw, path: str, rule: Rule, sieve: Sieve, hidden: _Hidden) -> msgspec.Raw | None:
-        before = hidden.entities.total()
-        kept = sieve.sifted(raw, path, hidden.entities)
-        if count := hidden.entities.total() - before:
+        found: dict[str, int] = {}
+        kept = sieve.sifted(raw, path, found)
+        for entity, count in found.items():
+            hidden.entities[entity] += count
             hidden.fields[rule.pattern] += count
         return kept
 
