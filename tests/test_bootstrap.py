@@ -115,7 +115,7 @@ def test_the_real_envoy_accepts_it(config: Path) -> None:
 
 
 def test_the_control_api_is_behind_the_token_check_and_no_client_speaks_for_it(config: Path) -> None:
-    """jwt_authn, then the router; what is found of a token replaces whatever a client sends in its field, also if it is none."""
+    """jwt_authn, then the router; what is found of a token replaces whatever a client sends in its field, also if nothing."""
     document = rendered(config)
     manager = managers(document)["control"]
     (host,) = manager["route_config"]["virtual_hosts"]
@@ -139,8 +139,8 @@ def test_no_secret_stands_in_it(config: Path) -> None:
     assert [SECRET in text, key in text, "inline_string" in text, "inline_bytes" in text] == [False] * 4
 
 
-def test_nothing_listens_but_the_databases(config: Path) -> None:
-    """Envoy's admin interface is a private socket; every TCP address is a database's."""
+def test_nothing_listens_but_the_databases_and_control(config: Path) -> None:
+    """Envoy's admin interface is a private socket; every TCP address is one of the configuration's."""
     document = rendered(config)
     pipe = document["admin"]["address"]["pipe"]
     assert pipe == {"path": str(config.parent / "var/envoy-admin.sock"), "mode": 0o600}
@@ -148,12 +148,14 @@ def test_nothing_listens_but_the_databases(config: Path) -> None:
         8100,
         8101,
         8102,
+        8103,
     ]
 
 
-def test_each_listener_has_exactly_one_ext_proc_and_it_fails_closed(config: Path) -> None:
+def test_each_database_has_exactly_one_ext_proc_and_it_fails_closed(config: Path) -> None:
     """Between the token check and the router stands this service, for every request and both bodies."""
-    for name, manager in managers(rendered(config)).items():
+    databases = {name: manager for name, manager in managers(rendered(config)).items() if name != "control"}
+    for name, manager in databases.items():
         assert [each["name"].rpartition(".")[2] for each in manager["http_filters"]] == ["jwt_authn", "ext_proc", "router"]
         found = filters(manager)["ext_proc"]
         open_doors = ("failure_mode_allow", "allow_mode_override", "observability_mode", "disable_immediate_response")
