@@ -16,13 +16,16 @@ FUZZ_ARGS ?=
 FUZZ_SECONDS ?= 600
 OPA_VERSION := 1.22.2
 
+PRESIDIO_VERSION := 2.2.366
+PRESIDIO := .cache/presidio
+
 VENV := .venv
 BIN := $(VENV)/bin
 OPA := .cache/bin/opa-$(OPA_VERSION)
 JAVASCRIPT := .cache/javascript
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench chaos soak tenancy fuzz fmt venv opa lock wire schemas envoy javascript
+.PHONY: help demo test check bench chaos soak tenancy detectors fuzz fmt venv opa lock wire schemas envoy javascript
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +63,14 @@ soak: venv ## measure memory over 200,000 mixed requests: a quarter of an hour, 
 tenancy: venv ## have three tenants at work at once on the same ids, against a model: TENANCY_ARGS="--steps 20000 --seed 1"
 	PYTHONPATH=tests $(BIN)/python -m tenancy.drive $(TENANCY_ARGS)
 	PYTHONPATH=tests $(BIN)/python -m tenancy.qdrant_drive $(TENANCY_ARGS)
+
+detectors: venv $(PRESIDIO) ## score the detectors beside Presidio's patterns on a labelled corpus, into docs/detection.md
+	PYTHONPATH=tests $(BIN)/python -m detectors.compare --presidio $(PRESIDIO)/bin/python
+
+$(PRESIDIO):
+	@echo "== building $(PRESIDIO): Presidio in an environment of its own, for its pins are not ours"
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --disable-pip-version-check --quiet 'presidio-analyzer==$(PRESIDIO_VERSION)'
 
 fuzz: venv ## feed every reader of foreign bytes what breaks it: make fuzz FUZZ_SECONDS=60 FUZZ_ARGS="path request"
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_ARGS)

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ import uvloop
 from extproc import __version__
 from extproc import config as configuration
 from extproc.commandline import DEFAULT, ConfigFile, one_line_errors
+from extproc.errors import ConfigError
 from extproc.policy import commands as policy_commands
 from extproc.policy.explain import explain
 
@@ -32,6 +34,12 @@ policy_app = policy_commands.app
 app.add_typer(config_app, name="config")
 app.add_typer(policy_app, name="policy")
 app.command()(explain)
+mask_app = typer.Typer(help="Masks, and what is behind those that can be undone.")
+app.add_typer(mask_app, name="mask")
+
+TokenFile = Annotated[Path, typer.Option("--token-file", help="A file with your token.")]
+ControlUrl = Annotated[str | None, typer.Option("--url", help="The control API; the configuration's otherwise.")]
+ControlAuthority = Annotated[Path | None, typer.Option("--ca", help="Authority of its certificate, PEM.")]
 
 
 def _version(wanted: bool) -> None:
@@ -82,6 +90,15 @@ def serve(config: ConfigFile = DEFAULT, index: Annotated[int, typer.Option("--wo
             raise typer.BadParameter(f"there are {read.workers} workers", param_hint="--worker")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(worker.serve(read, index))
+
+
+@app.command()
+def control(config: ConfigFile = DEFAULT) -> None:
+    """Run the control API alone, on its private socket."""
+    from extproc.control.service import serve
+
+    with one_line_errors(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(configuration.load(config)))
 
 
 @app.command()
@@ -143,12 +160,57 @@ def token(  # noqa: PLR0917 - the command line names each
             )
 
 
+@app.command()
+def detect(
+    file: Annotated[Path | None, typer.Argument(help='Lines of {"text": …}; standard input where it is left out.')] = None,
+    entities: Annotated[
+        str | None, typer.Option(help="What to look for, such as EMAIL_ADDRESS,URL; all patterns else.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Take recognisers and threshold from this.")] = None,
+) -> None:
+    """Find personal data and secrets in texts: JSON lines in, JSON lines out."""
+    from extproc.config.types import Detection
+    from extproc.detect import lines
+    from extproc.detectors import catalogue
+
+    with one_line_errors():
+        known = catalogue(configuration.load(config).detection if config else Detection())
+        wanted = set(filter(None, (entities or "").split(","))) or known.patterned
+        if unknown := wanted - known.entities:
+            raise typer.BadParameter(f"nothing recognises {', '.join(sorted(unknown))}", param_hint="--entities")
+        try:
+            with file.open("rb") if file else nullcontext(sys.stdin.buffer) as given:
+                for line in lines(given, known.detector(wanted)):
+                    sys.stdout.buffer.write(line)
+        except OSError as error:
+            raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
+
+
 @config_app.command()
 def schema() -> None:
     """Print the JSON Schema of the configuration file."""
     from extproc.config.schema import schema as described
 
     print(json.dumps(described(), indent=2))
+
+
+@mask_app.command()
+def reveal(  # noqa: PLR0917 - the command line names each
+    tokens: Annotated[list[str], typer.Argument(help="Masks of the form [token:…].", metavar="TOKEN…")],
+    token_file: TokenFile,
+    config: ConfigFile = DEFAULT,
+    url: ControlUrl = None,
+    ca: ControlAuthority = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Also say where each value was, as JSON lines.")] = False,
+) -> None:
+    """Print the values behind tokens, one a line, if the administration policy lets you see their fields."""
+    from extproc.control.client import Client
+
+    with one_line_errors():
+        client = Client.create(config, token_file, url=url, ca=ca)
+        for mask in tokens:
+            found = client.post("/v1/masks/reveal", {"token": mask})
+            print(json.dumps(found if as_json else found["value"], ensure_ascii=False))
 
 
 def main() -> None:

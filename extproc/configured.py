@@ -6,6 +6,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,31 +17,56 @@ from extproc.config.forms import Url
 from extproc.config.types import Config, Database, UpstreamTls
 from extproc.config.types import Issuer as ConfiguredIssuer
 from extproc.decision import Level
+from extproc.engines.bundle import Bundle
 from extproc.engines.embedded import EmbeddedEngine
 from extproc.engines.opa import OpaEngine, Server
+from extproc.engines.source import Source
 from extproc.errors import ConfigError
 from extproc.forwarding import Credential
 from extproc.identity import Identifier, Issuer
 from extproc.obligations.operators import MaskKey
-from extproc.protocols.adapter import Adapter
 from extproc.secret import FreshSecret, Secret, SecretFile, SecretSource
 from extproc.upstream import Generation, Upstream
 
+ADMINISTRATION: Final = "vecgate/admin/decision"
+"""The rule that decides about acts."""
+
 _TOKEN: Final = re.compile(rb"[!-~]{1,8192}")
+_ADMINISTERS: Final = re.compile(r"^package vecgate\.admin\b", re.MULTILINE)
 POLICY_DEADLINE: Final = 1.0
 """Seconds that one policy evaluation may take before it counts as a denial."""
 
 
-def load_engine(config: Config) -> EmbeddedEngine | OpaEngine:
-    """Return the configured engine: the embedded one with its policy loaded, the other not asked yet. Raises `ConfigError`."""
+def load_engine(config: Config, entrypoint: str | None = None) -> EmbeddedEngine | OpaEngine:
+    """Return the configured engine: the embedded one with its policy loaded, the other not asked yet. Raises `ConfigError`.
+
+    It decides by the rule `entrypoint`, or else by the configured one.
+    """
     policy = config.policy
+    entrypoint = entrypoint or policy.entrypoint
     if policy.engine == "opa":
-        return OpaEngine(opa_server(config), policy.entrypoint, POLICY_DEADLINE)
+        return OpaEngine(opa_server(config), entrypoint, POLICY_DEADLINE)
     if policy.bundle is None:
         raise ConfigError("policy.bundle is missing: name the directory of your Rego files")
-    return EmbeddedEngine.load(
-        policy.bundle, policy.entrypoint, POLICY_DEADLINE, library=policy.library, key=policy.verification_key
-    )
+    return EmbeddedEngine.load(policy.bundle, entrypoint, POLICY_DEADLINE, library=policy.library, key=policy.verification_key)
+
+
+def load_administration(config: Config) -> EmbeddedEngine | OpaEngine | None:
+    """Return the engine that decides about acts, or None where the policy has no rules for it. Raises `ConfigError`.
+
+    An OPA of somebody else's is always asked, for nobody here knows what it has.
+    """
+    policy = config.policy
+    if policy.bundle is not None:
+        source = Source(path=policy.bundle, library=policy.library, key=policy.verification_key)
+        if not administers(source.bundle()):
+            return None
+    return load_engine(config, ADMINISTRATION)
+
+
+def administers(policy: Bundle) -> bool:
+    """Return whether a policy has a package for administration."""
+    return any(map(_ADMINISTERS.search, policy.modules.values()))
 
 
 def opa_server(config: Config) -> Server:
@@ -76,14 +102,14 @@ def _path(source: SecretSource) -> Path:
     return source.path
 
 
-def identifier(config: Config, adapter: Adapter) -> Identifier:
-    """Return what knows the callers of one database."""
+def identifier(config: Config, headers: tuple[tuple[str, str], ...]) -> Identifier:
+    """Return what knows callers by a token in one of `headers`: names, each with what stands before the token."""
     metadata = config.identity.metadata
     return Identifier(
         issuers={each.issuer: _issuer(each) for each in config.identity.issuers},
         namespace=metadata.namespace,
         key=metadata.key,
-        headers=adapter.credential_headers,
+        headers=headers,
     )
 
 
@@ -119,12 +145,14 @@ def upstream_of(database: Database, generation: Generation) -> Upstream:
     )
 
 
+def mask_keys(config: Config) -> dict[str, Callable[[], MaskKey]]:
+    """Return the keys of masks by their ids, the current one first; each may raise `SecretMissing`."""
+    return {each.id: FreshSecret[MaskKey](each.value, partial(MaskKey.derive, each.id)).get for each in config.masking.keys}
+
+
 def mask_key(config: Config) -> Callable[[], MaskKey | None]:
     """Return what gives the key of keyed masks of the moment; it may raise `SecretMissing`."""
-    if not config.masking.keys:
-        return lambda: None
-    current = config.masking.keys[0]
-    return FreshSecret[MaskKey](current.value, lambda secret: MaskKey.derive(current.id, secret)).get
+    return next(iter(mask_keys(config).values()), lambda: None)
 
 
 def default_level(config: Config) -> Level:

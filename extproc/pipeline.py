@@ -23,7 +23,8 @@ from extproc import forwarding
 from extproc.audit.account import Account, Delivered
 from extproc.audit.entry import ENVOY_DETAILS, End, Recording
 from extproc.audit.witness import Witness
-from extproc.decision import Decision, Input, Level
+from extproc.decision import Decision, Input, Level, Terms
+from extproc.detection.catalogue import Catalogue
 from extproc.engines.engine import Engine, decide_together
 from extproc.errors import (
     AuditError,
@@ -39,8 +40,9 @@ from extproc.errors import (
 )
 from extproc.events import Closing, Continue, Fields, Head, Immediate, Opening, Reply, Request, Response, Whole
 from extproc.identity import Identifier
-from extproc.obligations.fulfilment import fulfil
-from extproc.obligations.masking import UNMASKED, Mask
+from extproc.obligations.fulfilment import Means, fulfil
+from extproc.obligations.marks import refuse_written_masks
+from extproc.obligations.masking import Mask, compile_mask
 from extproc.obligations.operators import MaskKey
 from extproc.observation import Observation
 from extproc.operation import Answer, Context, Operation, Principal
@@ -91,6 +93,7 @@ class Guard:
     mint: Mint | None = None
     witness: Witness
     mask_key: Callable[[], MaskKey | None]
+    catalogue: Catalogue
     default_level: Level
     clock: Callable[[], int]
     observation: Observation | None = None
@@ -218,7 +221,7 @@ class Exchange:
         except Error as error:
             self._waive(error)
             self._account.kept_back, self._account.level = True, self._guard.default_level
-            self._masks = (UNMASKED,) * len(reading.operations)
+            self._masks = (compile_mask(Terms(), None, self._guard.catalogue),) * len(reading.operations)
             return reading
         return reading if self._guard.observation else narrowed
 
@@ -262,15 +265,17 @@ class Exchange:
     def _fulfil(self, reading: Reading, decisions: tuple[Decision, ...]) -> Reading:
         """Turn obligations into terms, refuse what cannot be fulfilled, narrow the request to the rest."""
         guard = self._guard
-        fulfilment = fulfil(reading.operations, decisions, guard.default_level, self._mask_key())
+        fulfilment = fulfil(reading.operations, decisions, self._means())
         self._account.level = fulfilment.level
         # Where nothing is narrowed, answers may hold more than the limit, and are looked at all the same.
         self._masks = fulfilment.masks if guard.observation is None else fulfilment.unlimited
+        refuse_written_masks(guard.adapter.stored(reading), guard.catalogue.entities)
         return guard.adapter.narrow(reading, fulfilment.terms)
 
-    def _mask_key(self) -> MaskKey | None:
+    def _means(self) -> Means:
+        guard = self._guard
         try:
-            return self._guard.mask_key()
+            return Means(level=guard.default_level, key=guard.mask_key(), catalogue=guard.catalogue)
         except SecretMissing as error:
             raise CredentialError("the key of keyed masks is missing", code="mask_key_missing") from error
 
@@ -303,7 +308,10 @@ class Exchange:
             return native
         if not _FIRST_SUCCESS <= response.status < _FIRST_REDIRECT:
             raise UpstreamError("the database's answer is neither a success nor an error", code="answer_unrecognised")
-        reply = self._deliver(reading, response)
+        if len(response.body) > _LARGE_BODY and any(mask.searches for mask in self._masks):
+            reply = await asyncio.to_thread(self._deliver, reading, response)
+        else:
+            reply = self._deliver(reading, response)
         await self._conclude("delivered", response.status)
         return forwarding.trailers_towards_client(response.trailers, guard.adapter.trailers) if response.trailers else reply
 
@@ -353,6 +361,7 @@ class Exchange:
             changed = changed or masked.changed
             delivered.masked_fields |= frozenset(masked.fields)
             delivered.masked_values += masked.values
+            delivered.masked_entities.update(masked.entities)
         return changed
 
     async def _conclude(self, end: End, status: int) -> None:

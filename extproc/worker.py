@@ -24,6 +24,8 @@ from extproc.config import socket_paths
 from extproc.config.doors import Door, doors
 from extproc.config.types import Config
 from extproc.configured import credential_of, default_level, identifier, load_engine, mask_key, upstream_of
+from extproc.detection.catalogue import Catalogue
+from extproc.detectors import catalogue
 from extproc.engines.cache import DecisionCache
 from extproc.engines.engine import Engine
 from extproc.engines.opa import OpaEngine
@@ -74,6 +76,7 @@ async def serve(config: Config, index: int) -> None:
         generation = Generation(config.service.socket.with_suffix(".generation"))
         reservations = Reservations(config.service.socket.with_suffix(".reservations"), clock=time.monotonic)
         upstreams = {database.name: upstream_of(database, generation) for database in config.databases}
+        known = catalogue(config.detection)
         guards = {
             door.name: _guard(
                 config,
@@ -82,6 +85,7 @@ async def serve(config: Config, index: int) -> None:
                 ledger=ledger,
                 upstream=upstreams[door.database.name],
                 reservations=reservations,
+                known=known,
             )
             for door in doors(config)
         }
@@ -158,13 +162,14 @@ def _guard(
     ledger: Ledger,
     upstream: Upstream,
     reservations: Reservations,
+    known: Catalogue,
 ) -> Guard:
     database = door.database
     adapter = adapter_for(database.engine, door.transport)
     return Guard(
         database=database.name,
         adapter=adapter,
-        identifier=identifier(config, adapter),
+        identifier=identifier(config, adapter.credential_headers),
         engine=engine,
         upstream=upstream,
         reservations=reservations,
@@ -172,6 +177,7 @@ def _guard(
         mint=MINTS[database.engine] if database.credential and database.credential.mint else None,
         witness=Witness(log=ledger, database=database.name, engine=database.engine, clock=time.time_ns),
         mask_key=mask_key(config),
+        catalogue=known,
         default_level=default_level(config),
         clock=time.time_ns,
         observation=Observation(database.name) if database.enforcement == "observe" else None,

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.config import admin_path, buffer_bytes, database, load, socket_paths
+from extproc.config import admin_path, buffer_bytes, control_path, database, load, socket_paths
 from extproc.config.doors import doors
 from extproc.config.forms import DURATION, SIZE, Address, Form, Url
 from extproc.config.reader import note, unwrap
@@ -301,7 +301,6 @@ def test_a_password_in_a_url_is_refused_and_not_echoed(tmp_path: Path) -> None:
     [
         ("engine: chroma", "engine: weaviate", "4: databases[0].engine"),
         ("    engine", "    grpc: {listen: 127.0.0.1:1, upstream: 'http://127.0.0.1:2'}\n    engine", "4: databases[0].grpc"),
-        ("policy: {", "control: {listen: 127.0.0.1:8099, admins: ['role:a']}\npolicy: {", "11: control"),
         ("policy: {", "service: {listen: 127.0.0.1:9002, peers: [a]}\npolicy: {", "11: service"),
         ("policy: {", "store: postgresql://db/vecgate\npolicy: {", "11: store"),
     ],
@@ -348,6 +347,35 @@ def test_a_grpc_door_has_an_authority_of_its_own(tmp_path: Path) -> None:
     path.write_text(LEAST.replace("engine: chroma", f"{grpc}\n    {matches}"))
 
     assert [door.authority for door in doors(load(path))] == ["kb.internal", "kb.internal:6334"]
+
+
+@pytest.mark.parametrize(
+    ("control", "key"),
+    [
+        ("{listen: 127.0.0.1:8100}", "control.listen"),
+        ("{listen: 0.0.0.0:8099}", "control.listen"),
+        ("{listen: 127.0.0.1:8099, tls: {certificate: {file: a}}}", "control.tls"),
+        ("{listen: 127.0.0.1:8099, url: 'http://vecgate.example'}", "control.url"),
+        ("{listen: 127.0.0.1:8099, admins: [platform-admin]}", "control.admins"),
+        ("{listen: 127.0.0.1:8099, admins: ['role:']}", "control.admins"),
+        ("{listen: 127.0.0.1:8099, admins: ['person:ada']}", "control.admins"),
+    ],
+)
+def test_a_control_api_that_would_not_be_safe_is_refused(tmp_path: Path, control: str, key: str) -> None:
+    """It has an address of its own, people's tokens cross to it encrypted, and who administers is named by role or group."""
+    assert complaint(tmp_path, LEAST.replace("policy: {", f"control: {control}\npolicy: {{")).startswith(
+        f"vecgate.yaml:11: {key}: "
+    )
+
+
+def test_a_control_api_is_where_the_configuration_says(tmp_path: Path) -> None:
+    """With a socket of its own beside the workers'."""
+    text = "control: {listen: 127.0.0.1:8099, admins: ['role:a', 'group:b']}\npolicy: {"
+    config = load(write(tmp_path, LEAST.replace("policy: {", text)))
+
+    assert config.control
+    assert (str(config.control.listen), config.control.admins) == ("127.0.0.1:8099", ("role:a", "group:b"))
+    assert control_path(config) == tmp_path / "var/control.sock"
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ ELSEWHERE = {
     "make venv": "Makefile",
     "make opa": "Makefile",
     "make help": "Makefile",
+    "make detectors": "Makefile",
     "vecgate up -c vecgate.yaml": "tests/e2e/test_docs_snippets.py",
     "tail -n 1 var/audit/log/worker-0/leaves.jsonl | python -m json.tool": "tests/e2e/test_docs_snippets.py",
     **dict.fromkeys(
@@ -185,7 +186,6 @@ def unavailable() -> list[tuple[str, dict[str, Any]]]:
         ("credential.mint", {"databases": [database | {"credential": {"header": "a", "value": {"env": "A"}, "mint": True}}]}),
         ("grpc", {"databases": [database | {"grpc": {"listen": "127.0.0.1:1", "upstream": "http://127.0.0.1:2"}}]}),
         ("engine", {"databases": [database | {"engine": "weaviate"}]}),
-        ("control", {"control": {"listen": "127.0.0.1:8099"}}),
         ("service", {"service": {"listen": "127.0.0.1:9000"}}),
         ("store", {"store": "sqlite:///other.db"}),
         ("vault", {"masking": {"keys": [{"id": "k1", "value": {"vault": "a#b"}}]}}),

@@ -1,4 +1,4 @@
-"""Envoy's bootstrap, made from ours: a listener for each way to a database, hardened as an edge, and nothing else listens.
+"""Envoy's bootstrap, made from ours: a listener for each way to a database and one for control, hardened as an edge.
 
 `render` is pure but for looking for the system's certificate authorities. No secret stands in what it returns: certificates,
 keys and JWKS are named by file or environment variable. Written for Envoy 1.40.
@@ -36,6 +36,9 @@ from envoy_data_plane.envoy.config.core.v3 import (
     CidrRange,
     GrpcService,
     GrpcServiceEnvoyGrpc,
+    HeaderValue,
+    HeaderValueOption,
+    HeaderValueOptionHeaderAppendAction,
     Http2ProtocolOptions,
     HttpProtocolOptions,
     HttpProtocolOptionsHeadersWithUnderscoresAction,
@@ -70,6 +73,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
     HttpConnectionManagerPathWithEscapedSlashesAction,
     HttpConnectionManagerServerHeaderTransformation,
     HttpConnectionManagerTracing,
+    HttpFilter,
 )
 from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections.v3 import DownstreamConnectionsConfig
 from envoy_data_plane.envoy.extensions.resource_monitors.fixed_heap.v3 import FixedHeapConfig
@@ -79,10 +83,11 @@ from envoy_data_plane.google.protobuf import Any as Packed
 from envoy_data_plane.google.protobuf import Struct
 
 from extproc.bootstrap import clusters
-from extproc.bootstrap.filters import METADATA_NAMESPACE, Headers, http_filters, keys_cluster, workers_service
-from extproc.config import admin_path, buffer_bytes, socket_paths
+from extproc.bootstrap.filters import METADATA_NAMESPACE, Headers, control_filters, http_filters, keys_cluster, workers_service
+from extproc.config import admin_path, buffer_bytes, control_path, forms, socket_paths
 from extproc.config.doors import Door, doors
-from extproc.config.types import Config
+from extproc.config.types import Config, Control, ListenerTls
+from extproc.control.callers import SOURCE_HEADER, VERIFIED_HEADER
 from extproc.errors import ConfigError
 
 ROUTE_TIMEOUT: Final = timedelta(seconds=120)
@@ -102,6 +107,7 @@ _HEAP: Final = 256 << 20
 _HEAP_MONITOR: Final = "envoy.resource_monitors.fixed_heap"
 _HANDSHAKE_TIMEOUT: Final = timedelta(seconds=10)
 _PRIVATE: Final = 0o600
+_SET: Final = HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 _RUNTIME: Final = Struct.from_dict(
     # Envoy would send its spans five at a time, which costs more than making them.
     {"tracing.opentelemetry.min_flush_spans": 256, "tracing.opentelemetry.flush_interval_ms": 1000}
@@ -151,7 +157,10 @@ def _bootstrap(config: Config, headers: Mapping[str, Headers]) -> Bootstrap:
         overload_manager=_overload(buffer_bytes(config)),
         layered_runtime=LayeredRuntime(layers=[RuntimeLayer(name="vecgate", static_layer=_RUNTIME)]),
         static_resources=BootstrapStaticResources(
-            listeners=[_listener(config, door, headers[door.database.engine]) for door in doors(config)],
+            listeners=[
+                *(_door_listener(config, door, headers[door.database.engine]) for door in doors(config)),
+                *([_control_listener(config, config.control)] if config.control else []),
+            ],
             clusters=[
                 clusters.workers(socket_paths(config), buffer_bytes(config)),
                 *(clusters.database(_upstream(door), door, buffer_bytes(config)) for door in doors(config)),
@@ -161,6 +170,7 @@ def _bootstrap(config: Config, headers: Mapping[str, Headers]) -> Bootstrap:
                     if issuer.jwks.uri
                 ),
                 *([clusters.collector(config.audit.otlp)] if config.audit.otlp else []),
+                *([clusters.control(control_path(config))] if config.control else []),
             ],
         ),
     )
@@ -193,17 +203,24 @@ def _when_heap_is_used(action: str, part: float) -> OverloadAction:
     return OverloadAction(name=action, triggers=[Trigger(name=_HEAP_MONITOR, threshold=ThresholdTrigger(value=part))])
 
 
-def _listener(config: Config, door: Door, headers: Headers) -> Listener:
+def _door_listener(config: Config, door: Door, headers: Headers) -> Listener:
     if door.listen is None:
         raise ConfigError(f"database {door.name} has no `listen`; it is needed but for `vecgate serve`")
-    address = SocketAddress(address=door.listen.host, port_value=door.listen.port)
-    manager = Filter(
-        name="envoy.filters.network.http_connection_manager", typed_config=Packed.pack(_manager(config, door, headers))
-    )
-    socket = clusters.downstream_socket(door.database.tls) if door.database.tls else None
+    manager = _manager(config, _routes(door), http_filters(door, config.identity, config.limits, headers))
+    manager.access_log = [_refusals(door)]
+    return _listener(config, door.listen, door.database.tls, manager)
+
+
+def _control_listener(config: Config, control: Control) -> Listener:
+    return _listener(config, control.listen, control.tls, _manager(config, _control_routes(), control_filters(config.identity)))
+
+
+def _listener(config: Config, address: forms.Address, tls: ListenerTls | None, connections: HttpConnectionManager) -> Listener:
+    manager = Filter(name="envoy.filters.network.http_connection_manager", typed_config=Packed.pack(connections))
+    socket = clusters.downstream_socket(tls) if tls else None
     return Listener(
-        name=door.name,
-        address=Address(socket_address=address),
+        name=connections.stat_prefix,
+        address=Address(socket_address=SocketAddress(address=address.host, port_value=address.port)),
         per_connection_buffer_limit_bytes=buffer_bytes(config),
         filter_chains=[
             FilterChain(filters=[manager], transport_socket=socket, transport_socket_connect_timeout=_HANDSHAKE_TIMEOUT)
@@ -211,14 +228,13 @@ def _listener(config: Config, door: Door, headers: Headers) -> Listener:
     )
 
 
-def _manager(config: Config, door: Door, headers: Headers) -> HttpConnectionManager:
+def _manager(config: Config, routes: RouteConfiguration, filters: list[HttpFilter]) -> HttpConnectionManager:
     action = HttpConnectionManagerPathWithEscapedSlashesAction.REJECT_REQUEST
     return HttpConnectionManager(
-        stat_prefix=door.name,
+        stat_prefix=routes.name,
         codec_type=HttpConnectionManagerCodecType.AUTO,
-        route_config=_routes(door),
-        http_filters=http_filters(door, config.identity, config.limits, headers),
-        access_log=[_refusals(door)],
+        route_config=routes,
+        http_filters=filters,
         tracing=_tracing() if config.audit.otlp else None,
         # Who the caller is and what it is trusted with comes from this connection alone, never from a header of its own.
         use_remote_address=True,
@@ -268,6 +284,27 @@ def _routes(door: Door) -> RouteConfiguration:
     )
     host = VirtualHost(name=door.name, domains=["*"], routes=[Route(match=RouteMatch(prefix="/"), route=action)])
     return RouteConfiguration(name=door.name, virtual_hosts=[host])
+
+
+def _control_routes() -> RouteConfiguration:
+    """Route everything to the control API, with what was found of the token in a header that no client can set.
+
+    Envoy takes header fields off before it sets them, so one that a client sends is gone also where there is nothing to set.
+    """
+    said = {
+        VERIFIED_HEADER: f"%DYNAMIC_METADATA({METADATA_NAMESPACE})%",
+        SOURCE_HEADER: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+    }
+    host = VirtualHost(
+        name=clusters.CONTROL,
+        domains=["*"],
+        routes=[Route(match=RouteMatch(prefix="/"), route=RouteAction(cluster=clusters.CONTROL, timeout=ROUTE_TIMEOUT))],
+        request_headers_to_remove=list(said),
+        request_headers_to_add=[
+            HeaderValueOption(header=HeaderValue(key=name, value=value), append_action=_SET) for name, value in said.items()
+        ],
+    )
+    return RouteConfiguration(name=clusters.CONTROL, virtual_hosts=[host])
 
 
 def _refusals(door: Door) -> AccessLog:

@@ -60,6 +60,7 @@ from extproc.secret import SecretFile, SecretSource
 
 WORKERS: Final = "workers"
 COLLECTOR: Final = "collector"
+CONTROL: Final = "control"
 
 _CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 _MOST_EXCHANGES: Final = 65536
@@ -126,6 +127,16 @@ def database(name: str, door: Door, buffer: int) -> Cluster:
 def key_server(name: str, url: Url) -> Cluster:
     """Return the cluster of an issuer's key server."""
     return _remote(name, url, _http1(), None, None, alpn=_ALPN["rest"])
+
+
+def control(socket: Path) -> Cluster:
+    """Return the cluster of the control API, on its unix socket."""
+    return Cluster(
+        name=CONTROL,
+        type=ClusterDiscoveryType.STATIC,
+        connect_timeout=_CONNECT_TIMEOUT,
+        load_assignment=_endpoints(CONTROL, [Address(pipe=Pipe(path=str(socket)))]),
+    )
 
 
 def collector(url: Url) -> Cluster:

@@ -6,14 +6,15 @@ does not exist yet is refused, never ignored. Nothing here opens what the file n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from extproc.config.doors import doors
-from extproc.config.forms import Url
+from extproc.config.doors import Door, doors
+from extproc.config.forms import Address, Url
 from extproc.config.reader import Reader
-from extproc.config.types import Config, Database, Issuer, ListenerTls, Opa, Policy, UpstreamTls
+from extproc.config.types import Config, Control, Database, Issuer, ListenerTls, Opa, Policy, UpstreamTls
 from extproc.errors import ConfigError
 
 BUILT_ENGINES: Final = ("chroma", "qdrant")
@@ -32,6 +33,7 @@ _OWN_HEADERS: Final = frozenset(
     {"host", "content-length", "content-type", "content-encoding", "connection", "transfer-encoding", "te"}
 )
 
+_ADMIN: Final = re.compile(r"(?:role|group):.+")
 _BUFFER_MARGIN: Final = 512 << 10
 
 Complaint = tuple[str, str]
@@ -56,6 +58,11 @@ def socket_paths(config: Config) -> list[Path]:
 def admin_path(config: Config) -> Path:
     """Return the unix socket of Envoy's admin interface, in the same private directory as the workers' sockets."""
     return config.service.socket.with_name("envoy-admin.sock")
+
+
+def control_path(config: Config) -> Path:
+    """Return the unix socket of the control API, in the same private directory as the workers' sockets."""
+    return config.service.socket.with_name("control.sock")
 
 
 def opa_path(config: Config) -> Path:
@@ -88,9 +95,12 @@ def _complaints(config: Config) -> Iterator[Complaint]:
         [f"{each.place}.listen" for each in ways], [str(each.listen) if each.listen else None for each in ways]
     )
     yield from _repeated([f"{each.place}.match.authority" for each in ways], [each.authority for each in ways])
+    if config.control:
+        yield from _about_control(config.control, ways)
     yield from _about_identity(config)
     yield from _about_policy(config.policy)
     yield from _repeated(_places("masking.keys", "id", config.masking.keys), [key.id for key in config.masking.keys])
+    yield from _about_recognisers(config)
     if max(len(bytes(path)) for path in (*socket_paths(config), admin_path(config))) > _LONGEST_SOCKET:
         yield "service.socket", f"is too long for a unix socket; at most {_LONGEST_SOCKET} bytes, so choose a shorter directory"
 
@@ -103,8 +113,6 @@ def _unbuilt(config: Config) -> Iterator[Complaint]:
             yield f"{where}.engine", f"`{each.engine}` is not available yet; use {', '.join(BUILT_ENGINES)}"
         if each.grpc and each.engine not in GRPC_ENGINES:
             yield f"{where}.grpc", "is not available for this engine; remove it"
-    if config.control:
-        yield "control", "is not available yet; remove it"
     if config.service.listen or config.service.tls or config.service.peers:
         yield "service", "only `socket` is available yet; remove the other keys"
     if config.store != _DEFAULT_STORE:
@@ -112,7 +120,7 @@ def _unbuilt(config: Config) -> Iterator[Complaint]:
 
 
 def _about_database(each: Database, where: str) -> Iterator[Complaint]:
-    yield from _about_tls(each, where)
+    yield from _about_listener({"listen": each.listen, "grpc.listen": each.grpc.listen if each.grpc else None}, each.tls, where)
     urls = [each.upstream, *([each.grpc.upstream] if each.grpc else [])]
     yield from _about_client_tls(each.upstream_tls, urls, f"{where}.upstream_tls")
     if each.credential and each.credential.mint and (each.engine, each.credential.header.lower()) not in MINTED:
@@ -153,13 +161,12 @@ def _about_opa(opa: Opa) -> Iterator[Complaint]:
         yield from _about_client_tls(opa.tls, [opa.url], "policy.opa.tls")
 
 
-def _about_tls(each: Database, where: str) -> Iterator[Complaint]:
-    match each.tls:
+def _about_listener(listens: Mapping[str, Address | None], tls: ListenerTls | None, where: str) -> Iterator[Complaint]:
+    match tls:
         case None:
-            ways = {f"{where}.listen": each.listen, f"{where}.grpc.listen": each.grpc.listen if each.grpc else None}
-            for place, address in ways.items():
+            for place, address in listens.items():
                 if address and not address.loopback:
-                    yield place, "is not on loopback, so `tls` is needed, or `tls: {insecure: true}`"
+                    yield f"{where}.{place}", "is not on loopback, so `tls` is needed, or `tls: {insecure: true}`"
         case ListenerTls(insecure=True, certificate=None, key=None, client_ca=None):
             pass
         case ListenerTls(insecure=True):
@@ -167,6 +174,16 @@ def _about_tls(each: Database, where: str) -> Iterator[Complaint]:
         case ListenerTls(certificate=certificate, key=key):
             if certificate is None or key is None:
                 yield f"{where}.tls", "needs `certificate` and `key`"
+
+
+def _about_control(control: Control, ways: Sequence[Door]) -> Iterator[Complaint]:
+    yield from _about_listener({"listen": control.listen}, control.tls, "control")
+    if control.listen in [each.listen for each in ways]:
+        yield "control.listen", "is a database's; it must be its own"
+    if control.url and not control.url.tls and not control.url.loopback:
+        yield "control.url", "must be https:// off loopback, for people's tokens cross to it"
+    if not all(_ADMIN.fullmatch(admin) for admin in control.admins):
+        yield "control.admins", "are role:NAME and group:NAME"
 
 
 def _about_identity(config: Config) -> Iterator[Complaint]:
@@ -187,6 +204,15 @@ def _about_issuer(each: Issuer, where: str) -> Iterator[Complaint]:
         yield f"{where}.jwks", "needs either `file` or `uri`"
     if each.jwks.uri and not each.jwks.uri.tls and not each.jwks.uri.loopback:
         yield f"{where}.jwks.uri", "must be https://, for whoever changes the keys can be anybody"
+
+
+def _about_recognisers(config: Config) -> Iterator[Complaint]:
+    for index, each in enumerate(config.detection.recognisers):
+        where = f"detection.recognisers[{index}]"
+        if (each.pattern is None) == (not each.terms):
+            yield where, "needs either `pattern` or `terms`"
+        if each.terms and (each.validator or each.context):
+            yield where, "`validator` and `context` go with a `pattern`"
 
 
 def _places(where: str, name: str, members: Sequence[object]) -> list[str]:

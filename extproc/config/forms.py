@@ -136,6 +136,8 @@ ENTRYPOINT: Final = Form(
     what="the path of a rule such as vecgate/authz/decision", pattern=r"[a-z_][a-z0-9_]*(/[a-z_][a-z0-9_]*)+"
 )
 TEXT: Final = Form(what="text without spaces", pattern=r"[^\s]{1,512}")
+ENTITY: Final = Form(what="the name of an entity such as EMPLOYEE_ID", pattern=r"[A-Z][A-Z0-9_]{1,63}")
+PHRASE: Final = Form(what="text of one line", pattern=r"[^\x00-\x1f\x7f]{1,4096}")
 ENVIRONMENT: Final = Form(what="the name of an environment variable", pattern=r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 Size = Annotated[int, SIZE]
@@ -150,3 +152,5 @@ Authority = Annotated[str, AUTHORITY]
 Origin = Annotated[str, ORIGIN]
 Entrypoint = Annotated[str, ENTRYPOINT]
 Text = Annotated[str, TEXT]
+Entity = Annotated[str, ENTITY]
+Phrase = Annotated[str, PHRASE]

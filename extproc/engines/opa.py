@@ -20,8 +20,8 @@ from typing import Final
 
 import aiohttp
 
-from extproc.decision import MOST_BYTES, Input, decode
-from extproc.engines.engine import Decided, Told, encode
+from extproc.decision import MOST_BYTES, decode
+from extproc.engines.engine import Decided, Question, Told, encode
 from extproc.engines.opa_answer import Answer, read_answer, unreadable
 from extproc.engines.watch import LOOK_EVERY
 from extproc.errors import AuditError, ConfigError, EngineError
@@ -76,8 +76,8 @@ class OpaEngine:
         """The newest revision that OPA named."""
         return self._revision
 
-    async def decide(self, asked: Input) -> Decided:
-        """Return the decision of one operation. Raises `EngineError` for anything but one decision, in time.
+    async def decide(self, asked: Question) -> Decided:
+        """Return the decision of one operation, or one act. Raises `EngineError` for anything but one decision, in time.
 
         Of a policy that is new it returns none before that is on record; `AuditError` where it cannot be.
         """

@@ -12,11 +12,29 @@ from dataclasses import dataclass
 import msgspec
 
 from extproc.decision import Decision, Level, Terms, combine
+from extproc.detection.catalogue import Catalogue
 from extproc.errors import Denied
 from extproc.obligations.masking import Mask, compile_mask
 from extproc.obligations.operators import MaskKey
 from extproc.obligations.predicates import refuse_masked_predicates
 from extproc.operation import Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a gateway has to fulfil obligations with.
+
+    `level` is recorded where the policy names none; keyed masks are made with `key`; texts are searched for what is in the
+    `catalogue`.
+    """
+
+    level: Level
+    key: MaskKey | None
+    catalogue: Catalogue
+
+    def mask(self, operation: Operation, terms: Terms) -> Mask:
+        """Return what does to an answer as `terms` ask. Raises `Unfulfillable`."""
+        return compile_mask(terms, self.key, self.catalogue, database=operation.database, collection=operation.collection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,23 +44,23 @@ class Fulfilment:
     terms: tuple[Terms, ...]
     masks: tuple[Mask, ...]
     level: Level
-    key: MaskKey | None
+    operations: tuple[Operation, ...]
+    means: Means
 
     @property
     def unlimited(self) -> tuple[Mask, ...]:
         """The masks for answers to a request that was not narrowed."""
-        return tuple([compile_mask(msgspec.structs.replace(terms, limit=None), self.key) for terms in self.terms])
+        pairs = zip(self.operations, self.terms, strict=True)
+        return tuple([self.means.mask(operation, msgspec.structs.replace(terms, limit=None)) for operation, terms in pairs])
 
 
-def fulfil(
-    operations: Sequence[Operation], decisions: Sequence[Decision], default_level: Level, key: MaskKey | None
-) -> Fulfilment:
+def fulfil(operations: Sequence[Operation], decisions: Sequence[Decision], means: Means) -> Fulfilment:
     """Turn the decisions of allowed `operations` into terms and masks. Raises `Denied`: what is asked cannot be done here."""
-    terms = tuple([combine(decision, default_level) for decision in decisions])
-    masks = tuple([compile_mask(each, key) for each in terms])
+    terms = tuple([combine(decision, means.level) for decision in decisions])
+    masks = tuple([means.mask(operation, each) for operation, each in zip(operations, terms, strict=True)])
     for operation, each in zip(operations, terms, strict=True):
         refuse_masked_predicates(operation, each)
-    level = max([each.level for each in terms], default=default_level)
+    level = max([each.level for each in terms], default=means.level)
     if level is Level.FULL:
         raise Denied("recording answers in full is not available yet", code="recording_unavailable")
-    return Fulfilment(terms=terms, masks=masks, level=level, key=key)
+    return Fulfilment(terms=terms, masks=masks, level=level, operations=tuple(operations), means=means)

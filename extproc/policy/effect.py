@@ -12,11 +12,10 @@ from typing import Literal
 
 import msgspec
 
-from extproc.decision import Decision, Level, Operator, Terms, stronger
+from extproc.decision import Decision, Operator, Terms, stronger
 from extproc.errors import Denied, EngineError
 from extproc.obligations.fields import parse
-from extproc.obligations.fulfilment import fulfil
-from extproc.obligations.operators import MaskKey
+from extproc.obligations.fulfilment import Means, fulfil
 from extproc.operation import CompoundCondition, Condition, FieldCondition, Operation, Returns, tested_fields
 from extproc.policy.words import of_operator, of_scores
 
@@ -38,17 +37,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Judge = Callable[[Operation, Decision | EngineError], Effect]
-"""`effect`, with a gateway's own level and key."""
+"""`effect`, with a gateway's own means."""
 
 
-def effect(operation: Operation, decision: Decision | EngineError, level: Level, key: MaskKey | None) -> Effect:
-    """Return what `decision` comes to; `level` and `key` are the gateway's own, as `fulfil` takes them."""
+def effect(operation: Operation, decision: Decision | EngineError, means: Means) -> Effect:
+    """Return what `decision` comes to; the `means` are the gateway's own."""
     if isinstance(decision, EngineError):
         return Effect(refusal=decision.code)
     if not decision.allow:
         return Effect(refusal=(*decision.reasons, "policy_denied")[0])
     try:
-        return Effect(terms=fulfil((operation,), (decision,), level, key).terms[0])
+        return Effect(terms=fulfil((operation,), (decision,), means).terms[0])
     except Denied as refusal:
         return Effect(refusal=refusal.code)
 

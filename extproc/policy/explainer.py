@@ -22,10 +22,12 @@ from extproc.config import database as named
 from extproc.config.types import Config, Database
 from extproc.configured import default_level, identifier, mask_key, upstream_of
 from extproc.decision import Decision, Input
+from extproc.detectors import catalogue
 from extproc.engines.engine import encode
 from extproc.engines.source import Source
 from extproc.errors import AuditError, ConfigError, EngineError
 from extproc.events import Immediate, Replace, Reply
+from extproc.obligations.fulfilment import Means
 from extproc.pipeline import Exchange, Guard
 from extproc.policy.asking import Caller, Supposed, Wire
 from extproc.policy.candidate import candidate
@@ -54,6 +56,7 @@ class Explainer:
         if policy.bundle is None:
             raise ConfigError("policy.bundle is missing: only a policy whose files are here can be explained")
         self._config = config
+        self._catalogue = catalogue(config.detection)
         self._source = Source(path=policy.bundle, library=policy.library, key=policy.verification_key)
 
     async def request(self, database: str, caller: Caller, wire: Wire, now_ns: int, supposed: Supposed | None) -> Explanation:
@@ -124,22 +127,23 @@ class Explainer:
         return Guard(
             database=database.name,
             adapter=adapter,
-            identifier=identifier(self._config, adapter),
+            identifier=identifier(self._config, adapter.credential_headers),
             credential=lambda: None,
             witness=Witness(log=log, database=database.name, engine=database.engine, clock=lambda: now_ns),
             mask_key=mask_key(self._config),
+            catalogue=self._catalogue,
             default_level=default_level(self._config),
             clock=lambda: now_ns,
             **parts,
         )
 
     def _one(self, one: Asked) -> Explained:
-        level, key = default_level(self._config), mask_key(self._config)()
         try:
             traced = trace(self._source, self._config.policy.entrypoint, encode(one.input))
         except EngineError as error:  # an input that no engine is asked about
             traced = Traced(decision=error, given=())
-        comes_to = effect(one.input.operation, one.decision, level, key)
+        means = Means(level=default_level(self._config), key=mask_key(self._config)(), catalogue=self._catalogue)
+        comes_to = effect(one.input.operation, one.decision, means)
         return Explained(input=one.input, decision=one.decision, effect=comes_to, traced=traced)
 
 

@@ -22,7 +22,9 @@ from extproc.audit.leaf import Leaf, rfc3339
 from extproc.config.types import Config
 from extproc.configured import default_level, mask_key, sealing_key
 from extproc.decision import Decision, Input, decode
+from extproc.detectors import catalogue
 from extproc.errors import AuditError, ConfigError, EngineError
+from extproc.obligations.fulfilment import Means
 from extproc.policy.effect import Judge, effect
 
 NO_ROLE: Final = "(no role)"
@@ -84,5 +86,5 @@ def recalled(config: Config, since_ns: int, wanted: Callable[[Leaf], bool]) -> I
 
 def judge_of(config: Config) -> Judge:
     """Return what says to what a decision comes at this gateway."""
-    level, key = default_level(config), mask_key(config)()
-    return lambda operation, decision: effect(operation, decision, level, key)
+    means = Means(level=default_level(config), key=mask_key(config)(), catalogue=catalogue(config.detection))
+    return lambda operation, decision: effect(operation, decision, means)

@@ -15,7 +15,7 @@ import msgspec
 from extproc.decision import Terms
 from extproc.events import Head, Immediate, Request, Response, Transport
 from extproc.operation import Answer
-from extproc.protocols import qdrant_names, qdrant_operations, qdrant_terms
+from extproc.protocols import qdrant_names, qdrant_operations, qdrant_stored, qdrant_terms
 from extproc.protocols.adapter import Denial, Facts, Outgoing, Question, Reading
 from extproc.protocols.qdrant_form import Form
 from extproc.protocols.qdrant_operations import Part
@@ -125,6 +125,10 @@ class Qdrant:
         needs = qdrant_terms.needed(found.parts, terms)
         form = qdrant_terms.narrowed(found.form, found.parts, terms)
         return msgspec.structs.replace(reading, form=_Settled(form, found.parts, needs), questions=tuple(needs))
+
+    def stored(self, reading: Reading) -> bytes:
+        """Return as JSON what the request would store; empty where it stores nothing."""
+        return qdrant_stored.stored(_settled(reading).form)
 
     def write(self, reading: Reading) -> Outgoing:
         """Return the canonical bytes of a reading."""

@@ -56,6 +56,9 @@ class Records(Protocol):
     def written(self, fields: set[str]) -> Iterator[Written]:
         """Give, for each point, what is written to those of `fields` that its payload has."""
 
+    def payloads(self) -> Iterator[Mapping[str, msgspec.Raw]]:
+        """Give the payloads that are written, as raw JSON."""
+
     def stamped(self, stamp: Mapping[str, Value]) -> Records:
         """Return the same points, each with the `stamp` in its payload."""
 

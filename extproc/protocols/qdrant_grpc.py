@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from extproc.errors import Malformed, Unrecognised, Unsupported, UpstreamError
 from extproc.events import Fields, Head, Immediate, Request, Response
 from extproc.operation import Answer
-from extproc.protocols import framing, qdrant_edits, qdrant_errors, qdrant_messages, qdrant_names, routes
+from extproc.protocols import framing, qdrant_edits, qdrant_errors, qdrant_messages, qdrant_names, qdrant_values, routes
 from extproc.protocols.adapter import Denial, Outgoing
 from extproc.protocols.qdrant_form import Form, Kind
 from extproc.protocols.qdrant_methods import CALLS, Call
@@ -186,6 +186,8 @@ def _body(call: Call, message: Any) -> Mapping[str, Any] | None:
     match call.kind:
         case "partition" | "repartition":
             return {"shard_key": tree(message.request.shard_key)}
+        case "create" | "alter" if "metadata" in message.DESCRIPTOR.fields_by_name:
+            return {"metadata": {name: qdrant_values.plain(value) for name, value in message.metadata.items()}}
         case kind if kind in _BODILESS:
             return None
         case _:

@@ -36,6 +36,10 @@ class Points:
         """Give what is written to each point's `fields`."""
         return (qdrant_payload.written(payload, fields) for payload in self._payloads)
 
+    def payloads(self) -> Iterator[Payload]:
+        """Give the payloads that are written."""
+        return (payload for payload in self._payloads if payload)
+
     def stamped(self, stamp: Mapping[str, Value]) -> Points:
         """Return the points with the stamp in them."""
         return Points(self.ids, self._rows, [qdrant_payload.stamped(payload, stamp) for payload in self._payloads])
@@ -62,6 +66,10 @@ class Columns:
     def written(self, fields: set[str]) -> Iterator[Written]:
         """Give what is written to each point's `fields`."""
         return (qdrant_payload.written(payload, fields) for payload in self._each())
+
+    def payloads(self) -> Iterator[Payload]:
+        """Give the payloads that are written."""
+        return (payload for payload in self._each() if payload)
 
     def stamped(self, stamp: Mapping[str, Value]) -> Columns:
         """Return the points with the stamp in them."""
@@ -91,6 +99,10 @@ class Change:
     def written(self, fields: set[str]) -> Iterator[Written]:
         """Give what is written to the `fields`."""
         yield qdrant_payload.written(self._payload, fields)
+
+    def payloads(self) -> Iterator[Payload]:
+        """Give the payload."""
+        yield self._payload
 
     def stamped(self, stamp: Mapping[str, Value]) -> Change:
         """Return the payload with the stamp in it."""

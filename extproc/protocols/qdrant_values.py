@@ -138,6 +138,10 @@ class Records:
                 found[name] = value
         return found
 
+    def payloads(self) -> Iterator[Mapping[str, msgspec.Raw]]:
+        """Give the payloads that are written, as raw JSON."""
+        return (dict(Payload(each.payload)) for each in self.messages if "payload" in each.DESCRIPTOR.fields_by_name)
+
     def stamped(self, stamp: Mapping[str, Value]) -> Records:
         """Return the same points with the `stamp` to be put into them."""
         return Records(self.messages, stamp)

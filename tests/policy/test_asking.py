@@ -31,7 +31,7 @@ def test_a_caller_is_known_as_the_same_person_with_a_token_is(tmp_path: Path) ->
     caller = Caller(subject="rita", roles=("reader",), groups=("desk",), person="rita@corp.test", claims={"tenant": "t1"})
     request = Wire(method="GET", target="/api/v2/heartbeat").request(found, caller.token_claims(found, NOW))
 
-    who = identifier(found, adapter_for("chroma")).identify(request.head, NOW)
+    who = identifier(found, adapter_for("chroma").credential_headers).identify(request.head, NOW)
 
     assert (who.id, who.subject, who.person, who.kind) == (f"{TestIssuer().issuer}#rita", "rita", "rita@corp.test", "human")
     assert (who.roles, who.groups, who.claims["tenant"]) == (("reader",), ("desk",), "t1")

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from extproc.decision import Decision, Level, decode
 from extproc.errors import EngineError
+from extproc.obligations.fulfilment import Means
 from extproc.operation import Operation, Returns
 from extproc.policy.effect import Change, Effect, changes, effect, narrowed
-from support.exchange import KEY
+from support.exchange import CATALOGUE, KEY
 from support.obliged import compared, joined, mask, only, stamp
 
 SEARCH = Operation(
@@ -51,7 +52,7 @@ def denied(*reasons: str) -> Decision:
 
 def comes_to(decision: Decision | EngineError, operation: Operation = SEARCH) -> Effect:
     """Return what a decision comes to."""
-    return effect(operation, decision, Level.METADATA, KEY)
+    return effect(operation, decision, Means(level=Level.METADATA, key=KEY, catalogue=CATALOGUE))
 
 
 def moved(before: Decision, after: Decision, operation: Operation = SEARCH) -> list[tuple[str, str]]:

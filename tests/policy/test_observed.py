@@ -12,12 +12,13 @@ from extproc.audit.entry import Fact
 from extproc.audit.history import Recalled
 from extproc.decision import Decision, Level, decode
 from extproc.errors import EngineError
+from extproc.obligations.fulfilment import Means
 from extproc.operation import Operation
 from extproc.policy.effect import Effect, effect
 from extproc.policy.observed import Place, report, wanted
 from extproc.policy.tally import Tally
 from support.asking import asked
-from support.exchange import KEY
+from support.exchange import CATALOGUE, KEY
 from support.recall import recalled
 
 OBSERVED = {"enforcement": "observe"}
@@ -26,7 +27,7 @@ DENIED = Decision(allow=False, reasons=("action_not_granted", "tenant_missing"))
 
 def judge(operation: Operation, decision: Decision | EngineError) -> Effect:
     """Say to what a decision comes."""
-    return effect(operation, decision, Level.METADATA, KEY)
+    return effect(operation, decision, Means(level=Level.METADATA, key=KEY, catalogue=CATALOGUE))
 
 
 def rows(tally: Tally[Place]) -> list[tuple[str, str, str, int]]:

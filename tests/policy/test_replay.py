@@ -12,11 +12,12 @@ from extproc.audit.history import Recalled
 from extproc.decision import Decision, Input, Level, decode
 from extproc.engines.engine import Decided
 from extproc.errors import EngineError
+from extproc.obligations.fulfilment import Means
 from extproc.operation import Operation
 from extproc.policy.effect import Effect, effect
 from extproc.policy.replay import Replay, replay, wanted
 from support.asking import asked
-from support.exchange import KEY, FixedEngine
+from support.exchange import CATALOGUE, KEY, FixedEngine
 from support.obliged import mask
 from support.recall import TIME, recalled
 
@@ -32,7 +33,7 @@ OPEN = allowed()
 
 def judge(operation: Operation, decision: Decision | EngineError) -> Effect:
     """Say to what a decision comes."""
-    return effect(operation, decision, Level.METADATA, KEY)
+    return effect(operation, decision, Means(level=Level.METADATA, key=KEY, catalogue=CATALOGUE))
 
 
 def rows(found: Replay) -> list[tuple[str, str, str, int]]:

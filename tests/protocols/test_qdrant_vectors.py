@@ -19,6 +19,7 @@ from extproc.protocols.framing import unframed
 from extproc.protocols.qdrant_methods import CALLS as METHODS
 from extproc.protocols.qdrant_rows import SHAPES
 from support import qdrant_asks as asks
+from support.exchange import CATALOGUE
 from support.qdrant_answers import MARK, answers, documented, messages
 from support.qdrant_requests import GRPC, REST, path, verdict
 
@@ -67,7 +68,7 @@ def delivered(sent: Request, body: Any, *, vectors: bool) -> bytes | None:
     if answer is None:
         return response.body
     for result in answer.results:
-        compile_mask(terms, None).apply(result)
+        compile_mask(terms, None, CATALOGUE).apply(result)
     return adapter.write_answer(reading, answer)
 
 

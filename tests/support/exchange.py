@@ -10,6 +10,7 @@ from typing import Any
 from extproc.audit.entry import Entry
 from extproc.audit.witness import Witness
 from extproc.decision import Decision, Input, Level
+from extproc.detection.catalogue import Catalogue
 from extproc.engines.engine import Decided, Engine
 from extproc.errors import AuditError
 from extproc.events import Fields, Head, Immediate, Replace, Reply, Request, Response, Side
@@ -23,6 +24,7 @@ from support.shelf import MODEL
 
 ISSUER = "https://idp.test"
 NAMESPACE = "envoy.filters.http.jwt_authn"
+CATALOGUE = Catalogue()
 KEY = MaskKey.derive("k1", Secret(b"0123456789abcdef0123456789abcdef"))
 
 
@@ -149,6 +151,7 @@ def bench(engine: Engine, *, key: MaskKey | None = KEY, level: Level = Level.REQ
         credential=lambda: ("x-chroma-token", b"own-key"),
         witness=Witness(log=log, database="kb", engine="chroma", clock=time.time_ns),
         mask_key=lambda: key,
+        catalogue=CATALOGUE,
         default_level=level,
         clock=time.time_ns,
     )

@@ -23,6 +23,7 @@ from fuzz.framing import headed
 from fuzz.qdrant import adapter_of, mutate, settled
 from fuzz.tokens import MARK
 from support import qdrant_asks as asks
+from support.exchange import CATALOGUE
 from support.qdrant_requests import REST, path, verdict
 
 __all__ = ["check", "mutate"]
@@ -87,7 +88,7 @@ def _masked(asked: Request, body: bytes) -> bytes | None:
         if answer is None:
             return None
         for result in answer.results:
-            compile_mask(TERMS, None).apply(result)
+            compile_mask(TERMS, None, CATALOGUE).apply(result)
         return adapter.write_answer(reading, answer)
     except Error as error:
         refusal = str(error)

@@ -1,0 +1,114 @@
+"""The control API as a process: configuration to parts, served on a private socket until told to stop.
+
+Its log is one of its own, beside the workers'. On SIGTERM or SIGINT requests under way may end, then a stop entry is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, Literal
+
+import uvicorn
+
+from extproc import __version__
+from extproc.audit import keys
+from extproc.audit.entry import Entry
+from extproc.audit.ledger import Ledger
+from extproc.config import control_path
+from extproc.config.types import Config
+from extproc.configured import identifier, load_administration, mask_keys
+from extproc.control.acts import Acts
+from extproc.control.admins import Admins
+from extproc.control.app import Table, application
+from extproc.control.callers import CREDENTIAL_HEADERS
+from extproc.control.reveal import Reveal
+from extproc.errors import ConfigError
+from extproc.private import private_directory
+
+LOG: Final = "control"
+"""The name of this process's log."""
+_GRACE: Final = 10
+"""Seconds that requests under way may take to end."""
+_MOST_HEAD: Final = 128 << 10
+"""Bytes of a request's head: Envoy's own bound, and what it says of the token."""
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to whoever runs it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `ConfigError`, `AuditError` at the start."""
+    if config.control is None:
+        raise ConfigError("the configuration has no `control`; name an address to listen on")
+    engine = load_administration(config)
+    judge = engine or Admins(config.control.admins)
+    ledger = Ledger.open(config.audit.directory, LOG, keys.sealing_key(config.audit.sealing_key), origin=config.audit.origin)
+    try:
+        acts = Acts(judge=judge, log=ledger, clock=time.time_ns)
+        known = identifier(config, CREDENTIAL_HEADERS)
+        server = _server(config, application(_table(config, acts), identifier=known, acts=acts, clock=time.time_ns))
+        await ledger.append(_mark("start", judge.revision))
+        following = None
+        if engine is not None:
+            following = asyncio.create_task(engine.follow(lambda revision: _told(ledger, revision)))
+            following.add_done_callback(lambda _: _stop(server))  # by itself it ends of a defect alone, and so do we then
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _stop, server)
+        await server.serve()
+        await ledger.append(_mark("stop", judge.revision))
+        if following is not None:
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+    finally:
+        if engine is not None:
+            await engine.close()
+        await ledger.close()
+
+
+def _table(config: Config, acts: Acts) -> Table:
+    """Return every route. Each names its function here, so that this is all there is."""
+    return {("POST", "/v1/masks/reveal"): Reveal(acts, mask_keys(config))}
+
+
+def _server(config: Config, app: object) -> uvicorn.Server:
+    socket = control_path(config)
+    private_directory(socket.parent)
+    socket.unlink(missing_ok=True)
+    return _Server(
+        uvicorn.Config(
+            app,  # type: ignore[arg-type]  # an ASGI application
+            uds=str(socket),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            proxy_headers=False,
+            http="h11",
+            ws="none",
+            h11_max_incomplete_event_size=_MOST_HEAD,
+            timeout_graceful_shutdown=_GRACE,
+        )
+    )
+
+
+def _stop(server: uvicorn.Server) -> None:
+    server.should_exit = True
+
+
+async def _told(ledger: Ledger, revision: str) -> None:
+    await ledger.append(_mark("policy", revision))
+
+
+def _mark(kind: Literal["start", "stop", "policy"], revision: str) -> Entry:
+    return Entry(kind=kind, time_ns=time.time_ns(), revision=revision, detail={"version": __version__})
