@@ -67,8 +67,8 @@ DIFFERENCES: dict[str, tuple[Decision, Decision, list[tuple[str, str]]]] = {
     "denied otherwise": (denied("a"), denied("b"), [("other", "refused: b (was a)")]),
     "what cannot be fulfilled is a denial": (
         allowed(),
-        allowed(mask("a", how="token")),
-        [("loss", "refused: mask_token_unavailable")],
+        allowed({"type": "detect", "entities": ["STAR_SIGN"], "fields": ["document"], "with": "redact"}),
+        [("loss", "refused: entity_unavailable")],
     ),
     "a mask is gone": (allowed(mask("email", "name")), allowed(mask("name")), [("gain", "email: redact → clear")]),
     "a mask is new": (allowed(), allowed(mask("email", how="hash")), [("loss", "email: clear → hash")]),
