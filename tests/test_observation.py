@@ -24,6 +24,8 @@ GET = request(f"{RECORDS}/get", {"where": {"n": 1}})
 EVERYTHING = request(f"{RECORDS}/get", {"include": ["documents", "metadatas", "embeddings"], "limit": 500})
 UPSERT = request(f"{RECORDS}/upsert", {"ids": ["a", "b"], "embeddings": [[1], [2]], "metadatas": [None, {"tenant": "t9"}]})
 
+MASK = request(f"{RECORDS}/upsert", {"ids": ["a"], "embeddings": [[1]], "documents": ["[REDACTED]"], "metadatas": [None]})
+
 
 def under(*obligations: dict[str, Any]) -> FixedEngine:
     """Return an engine that allows everything under these obligations."""
@@ -54,7 +56,10 @@ DENIALS: dict[str, tuple[FixedEngine, Request]] = {
     "an approval": (under({"type": "approval", "approvers": ["role:dba"]}), GET),
     "a budget": (under({"type": "budget", "key": "k", "records": 1, "window": "1h"}), GET),
     "a masked field in the filter": (under(mask("n")), GET),
-    "a mask that is not built": (under(mask("email", how="token")), GET),
+    "an entity that nothing recognises": (
+        under({"type": "detect", "entities": ["STAR_SIGN"], "fields": ["document"], "with": "redact"}),
+        GET,
+    ),
     "a pattern that is none": (under(mask("e*")), GET),
     "a filter that Chroma cannot have": (under(only(compared("lt", "t", "x"))), GET),
     "stamps that disagree": (under(stamp(tenant="t1"), stamp(tenant="t2")), UPSERT),
@@ -102,6 +107,19 @@ CHANGES = {
     "a row filter": only(compared("eq", "tenant", "t1")),
     "a stamp": stamp(tenant="t1"),
 }
+
+
+async def test_a_mask_that_is_written_back_is_told_and_let_through() -> None:
+    """The request leaves as it came, and its entries say what enforcement would have told the caller."""
+    at = observed(bench(under()))
+    exchange = at.exchange()
+
+    reply = await exchange.handle(MASK)
+    await exchange.handle(response({}))
+
+    assert isinstance(reply, Replace)
+    assert json.loads(reply.body or b"") == json.loads(MASK.body)
+    assert [(each.decision, each.reasons) for each in at.log.entries] == [("deny", ("masked_value_written",))] * 2
 
 
 @given(st.sets(st.sampled_from(sorted(CHANGES))), st.sampled_from([EVERYTHING, UPSERT]))
