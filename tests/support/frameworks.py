@@ -12,9 +12,9 @@ from llama_index.core import MockEmbedding
 from llama_index.core.schema import BaseNode, NodeRelationship, NodeWithScore, RelatedNodeInfo, TextNode
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
 
-TEXTS = [f"ticket {number}: grace was charged twice, größe {number * 7} \U0001f600" for number in range(8)]
-IDS = [f"t{number}" for number in range(8)]
 EMAIL = "grace.hopper@navy.test"
+TEXTS = [f"ticket {number}: {EMAIL} was charged twice, größe {number * 7} \U0001f600" for number in range(8)]
+IDS = [f"t{number}" for number in range(8)]
 METADATA = [{"n": number, "even": number % 2 == 0, "email": EMAIL, "team": f"team-{number % 3}"} for number in range(8)]
 
 
