@@ -59,4 +59,4 @@ def unframed(body: bytes) -> memoryview:
 
 def framed(message: bytes) -> bytes:
     """Return `message` in its frame."""
-    return b"\0%b%b" % (len(message).to_bytes(4, "big"), message)
+    return b"".join((b"\0", len(message).to_bytes(4, "big"), message))

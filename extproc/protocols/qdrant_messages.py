@@ -50,11 +50,21 @@ def read(form: Form, rpc: str, parts: Sequence[Part], body: memoryview) -> Answe
         raise UpstreamError(
             "the database's answer is not of the form that its version has", code="answer_unrecognised"
         ) from None
+    _mark_plain(answer, body)
+    return answer
+
+
+def _mark_plain(answer: Answer, body: memoryview) -> None:
+    """Say of an answer without vectors that none is kept in its payloads either, where that shows at a glance.
+
+    One that has them is large, and they are there because nobody withholds them: there it is not worth the look.
+    """
+    if any(result.vectors is not None for result in answer.results):
+        return
     whole = bytes(body)
     if not any(key in whole for key in _VECTOR_KEYS):
         for result in answer.results:
             result.embedded = False
-    return answer
 
 
 def _answer(form: Form, message: Any, parts: Sequence[Part]) -> Answer:

@@ -70,7 +70,9 @@ def test_every_step_holds_with_the_starter_policy() -> None:
     ("changes", "expected"),
     [
         pytest.param(
-            [("fields: [api_key], with: drop", "fields: [apikey], with: drop")], {SEARCH, FILTER}, id="a mask is misspelt"
+            [("[api_key, metadata.api_key], with: drop", "[apikey, metadata.api_key], with: drop")],
+            {SEARCH, FILTER},
+            id="a mask is misspelt",
         ),
         pytest.param(
             [

@@ -277,7 +277,7 @@ def stored(starter_doors: Doors) -> Iterator[Doors]:
 
 
 def masked(value: Any) -> Any:
-    """Return `value`, having seen that no text and no address is in it, however deep."""
+    """Return `value`, having seen that no address is in it, in a text or beside one, however deep."""
     said = repr(value)
     assert "[REDACTED]" in said
     assert [word for word in ("grace", "hopper", "navy") if word in said.lower()] == []
@@ -285,7 +285,7 @@ def masked(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("over", OVER)
-def test_a_reader_searches_with_langchain_and_gets_masked_texts(stored: Doors, over: Transport) -> None:
+def test_a_reader_searches_with_langchain_and_gets_texts_with_what_is_found_masked(stored: Doors, over: Transport) -> None:
     """The store that an administrator filled opens for a reader as it is; which documents are found is the same."""
     theirs, own = (langchain(stored.client(over, role), "of-langchain") for role in ("admin", "reader"))
 

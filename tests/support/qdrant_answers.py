@@ -48,6 +48,26 @@ def documented() -> dict[tuple[str, str], Any]:
     return found
 
 
+def requests() -> dict[tuple[str, str], Any]:
+    """Return what each documented operation takes as its body, where it takes one."""
+    found: dict[tuple[str, str], Any] = {}
+    for module in pkgutil.iter_modules(api.__path__):
+        for name, kind in vars(importlib.import_module(f"{api.__name__}.{module.name}")).items():
+            if name.startswith("_") and name.endswith("Api"):
+                for _, function in inspect.getmembers(kind(_Recorder()), inspect.ismethod):
+                    found |= dict(_bodies(function)) if function.__name__.startswith("_build_for_") else {}
+    return found
+
+
+def _bodies(function: Any) -> Iterator[tuple[tuple[str, str], Any]]:
+    asked = inspect.signature(function).parameters.values()
+    told = function(**{each.name: TEXT for each in asked if each.default is each.empty})
+    for each in asked:
+        kinds = [each.annotation, *get_args(each.annotation)]
+        if any(isinstance(kind, type) and issubclass(kind, pydantic.BaseModel) for kind in kinds):
+            yield (told["method"], told["url"]), each.annotation
+
+
 def _operations(of: Any) -> Iterator[tuple[tuple[str, str], Any]]:
     for name, function in inspect.getmembers(of, inspect.ismethod):
         if name.startswith("_build_for_"):
@@ -59,19 +79,19 @@ def _operations(of: Any) -> Iterator[tuple[tuple[str, str], Any]]:
 # --- REST ---------------------------------------------------------------------------------------------------------------
 
 
-def answers(annotation: Any, depth: int = 0) -> list[Any]:
+def answers(annotation: Any, depth: int = 0, deepest: int = _DEEPEST) -> list[Any]:
     """Return values of a type, as JSON has them, that have every kind of every member at least once."""
-    if depth > _DEEPEST:
+    if depth > deepest:
         return [None]
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin in {types.UnionType, Union}:
-        return [value for each in inner for value in answers(each, depth)]
+        return [value for each in inner for value in answers(each, depth, deepest)]
     if origin is list:
-        return [[MARK if value == ALONE else value] for value in answers(inner[0], depth + 1)]
+        return [[MARK if value == ALONE else value] for value in answers(inner[0], depth + 1, deepest)]
     if origin is dict:
-        return [{TEXT: value} for value in answers(inner[1], depth + 1)]
+        return [{TEXT: value} for value in answers(inner[1], depth + 1, deepest)]
     if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
-        members = [answers(field.annotation, depth + 1) for field in annotation.model_fields.values()]
+        members = [answers(field.annotation, depth + 1, deepest) for field in annotation.model_fields.values()]
         names = [field.alias or name for name, field in annotation.model_fields.items()]
         return [dict(zip(names, row, strict=True)) for row in _rows(members)]
     return [inner[0] if origin is Literal else _plain(annotation)]
@@ -98,14 +118,14 @@ def _plain(kind: Any) -> Any:
 # --- gRPC ---------------------------------------------------------------------------------------------------------------
 
 
-def messages(kind: Any, depth: int = 0) -> list[Any]:
+def messages(kind: Any, depth: int = 0, deepest: int = _DEEPEST) -> list[Any]:
     """Return messages of a kind that have every member, and every choice between some, at least once."""
     found = []
     descriptor = kind.DESCRIPTOR
     free = [each for each in descriptor.fields if each.containing_oneof is None or _optional(each)]
     choices = [list(one.fields) for one in descriptor.oneofs if not _optional(one.fields[0])]
-    options = [[(each, value) for value in _values(each, depth)] for each in free]
-    options += [[(each, value) for each in one for value in _values(each, depth)] for one in choices]
+    options = [[(each, value) for value in _values(each, depth, deepest)] for each in free]
+    options += [[(each, value) for each in one for value in _values(each, depth, deepest)] for one in choices]
     options = [each for each in options if each]
     for row in _rows(options):
         message = kind()
@@ -121,15 +141,15 @@ def _optional(field: Any) -> bool:
     return one is not None and len(one.fields) == 1 and one.name == f"_{field.name}"
 
 
-def _values(field: Any, depth: int) -> list[Any]:
+def _values(field: Any, depth: int, deepest: int) -> list[Any]:
     if field.message_type is None:
         return [_number(field)]
-    if depth > _DEEPEST:
+    if depth > deepest:
         return []
     if field.message_type.GetOptions().map_entry:
         inner = field.message_type.fields_by_name["value"]
-        return [{"key": value} for value in _values(inner, depth + 1)]
-    return messages(GetMessageClass(field.message_type), depth + 1)
+        return [{"key": value} for value in _values(inner, depth + 1, deepest)]
+    return messages(GetMessageClass(field.message_type), depth + 1, deepest)
 
 
 def _put(message: Any, field: Any, value: Any) -> None:

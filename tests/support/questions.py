@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+from functools import cache
 from random import Random
 from typing import Any, get_args
 
@@ -20,6 +21,7 @@ COLLECTIONS = ("tickets", "help-en", "handbook", "health-cases", "personnel-2026
 MOST = 400
 
 
+@cache
 def vocabulary() -> dict[str, str]:
     """Return every action, with one of its scopes."""
     with (ROOT / "extproc" / "protocols" / "operations.csv").open(encoding="utf-8") as table:
