@@ -18,9 +18,10 @@ from typing import Final, Literal
 
 from extproc import __version__
 from extproc.accesslog import AccessLog
-from extproc.audit import keys
 from extproc.audit.entry import Entry
+from extproc.audit.keys import Keys
 from extproc.audit.ledger import Ledger
+from extproc.audit.note import Signer
 from extproc.audit.witness import Witness
 from extproc.authorities import system_authorities
 from extproc.config import socket_paths
@@ -63,14 +64,14 @@ async def serve(config: Config, index: int) -> None:
         loop.add_signal_handler(number, stop.set)
 
     name = f"worker-{index}"
-    sealing_key = keys.sealing_key(config.audit.sealing_key)
-    keys.signing_key(config.audit.signing_key)  # created when absent, and looked at now: what is wrong with it shows here
+    held = Keys.load(config.audit.sealing_key, config.audit.signing_key, config.audit.retiring_keys)
     engine = DecisionCache(load_engine(config), clock=time.time)
     ledger = Ledger.open(
         config.audit.directory,
         name,
-        sealing_key,
+        held,
         origin=config.audit.origin,
+        heartbeat=config.audit.heartbeat,
         otlp=str(config.audit.otlp) if config.audit.otlp else None,
         pseudonyms=config.audit.identifiers == "pseudonym",
     )
@@ -84,7 +85,8 @@ async def serve(config: Config, index: int) -> None:
             for database in config.databases
         }
         server = _server(config, index, guards, ledger)
-        await ledger.append(_mark("start", engine, **_told(ledger)))
+        signers = [str(Signer.load(f"{config.audit.origin}/{name}", pem).verifier) for pem in held.signing]
+        await ledger.append(_mark("start", engine, keys=" ".join(signers), **_told(ledger)))
         await server.start()
         _settle_memory()
         await stop.wait()

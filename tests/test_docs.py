@@ -47,7 +47,7 @@ ELSEWHERE = {
     "make opa": "Makefile",
     "make help": "Makefile",
     "vecgate up -c vecgate.yaml": "tests/e2e/test_docs_snippets.py",
-    "tail -n 1 var/audit/log/worker-0/leaves.jsonl | python -m json.tool": "tests/e2e/test_docs_snippets.py",
+    "cat var/audit/log/worker-0/checkpoint": "tests/e2e/test_docs_snippets.py",
     "docker compose -f deploy/compose.yaml up --build": "tests/test_deploy.py",
 }
 
@@ -142,6 +142,7 @@ UNWRITTEN_DEFAULTS = {
     # Defaults that the schema does not carry as people write them; `test_defaults_in_words_are_so` holds them.
     "identity.issuers[].audiences": "`[vecgate]`",
     "identity.issuers[].max_lifetime": "`24h`",
+    "audit.heartbeat": "`10m`",
     "limits.body": "`64MiB`",
     "limits.message_timeout": "`10s`",
 }
@@ -163,6 +164,7 @@ def test_defaults_in_words_are_so(tmp_path: Path) -> None:
     issuer = config.identity.issuers[0]
 
     assert (issuer.audiences, issuer.max_lifetime) == (("vecgate",), 24 * 3600)
+    assert (config.audit.retiring_keys, config.audit.heartbeat) == ((), 600)
     assert (config.limits.body, config.limits.message_timeout) == (64 << 20, 10)
 
 

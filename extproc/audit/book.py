@@ -2,8 +2,9 @@
 
 A batch of entries is sealed and goes to the disk in one durable write. An entry that could not be written, or of which that
 cannot be known, gets an `AuditError` in the place of its index; it may still turn up in the log, but an entry that was
-acknowledged never goes missing. After a failure everything is refused until the journal could be opened anew, which is tried
-not sooner than `retry` seconds later: a failed sync leaves the page cache saying what the disk does not hold.
+acknowledged never goes missing. Checkpoints are not waited for: `tend` is called in between, when nobody waits. After a failure
+everything is refused until the journal could be opened anew, which is tried not sooner than `Pace.retry` later: a failed sync
+leaves the page cache saying what the disk does not hold.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from extproc.audit.entry import Entry
@@ -22,20 +24,41 @@ _CLOSED: Final = "the audit log has failed and is not open yet"
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What is done when, in seconds.
+
+    A checkpoint follows an entry within `cadence`; an entry that says so follows after `heartbeat` without any; a disk that
+    failed is left alone for `retry`.
+    """
+
+    cadence: float
+    heartbeat: float
+    retry: float
+
+
 class Book:
     """An open journal and the scribe that writes for it; `journal` opens it, given how many entries must be there.
 
-    Raises `AuditError` where what lies there cannot be gone on with.
+    `clock` gives seconds, from whenever. Raises `AuditError` where what lies there cannot be gone on with.
     """
 
     def __init__(
-        self, journal: Callable[[int], Journal], scribe: Callable[[int], Scribe], *, retry: float, least: int = 0
+        self,
+        journal: Callable[[int], Journal],
+        scribe: Callable[[int], Scribe],
+        *,
+        pace: Pace,
+        clock: Callable[[], float] = time.monotonic,
+        least: int = 0,
     ) -> None:
+        self._clock = clock
         self._open = journal
         self._new_scribe = scribe
-        self._retry = retry
+        self._pace = pace
         self._retry_at = 0.0
         self._least = least
+        self._written_at = self._behind_since = self._clock()
         try:
             self._journal: Journal | None = self._open(least)
         except OSError as error:
@@ -68,14 +91,40 @@ class Book:
         except Exception as error:  # noqa: BLE001  # whoever waits must be told, whatever it was
             failure = self._failed(error)
             return [failure if isinstance(result, int) else result for result in results]
+        self._written_at = self._clock()
+        if journal.behind == len(records):  # what was there before is published
+            self._behind_since = self._written_at
         self._least = journal.following
         return results
 
+    def tend(self) -> float:
+        """Do what is due and waits for nobody: grow the tree, publish it, say that nothing happens.
+
+        Returns the seconds after which it wants to be called again, sooner where something is written. What fails here fails
+        the book: whoever writes next is told.
+        """
+        now = self._clock()
+        if now - self._written_at >= self._pace.heartbeat:
+            self._written_at = now  # also where it fails: the next one is tried after the same time
+            self.write([Entry(kind="heartbeat", time_ns=time.time_ns())])
+        until = self._written_at + self._pace.heartbeat
+        if self._journal is not None and self._journal.behind:
+            due = self._behind_since + self._pace.cadence
+            try:
+                if now >= due:
+                    self._journal.publish()
+                else:
+                    self._journal.add()
+                    until = min(until, due)
+            except Exception as error:  # noqa: BLE001  # nobody waits for this; the log says so
+                self._failed(error)
+        return max(0.0, until - self._clock())
+
     def flush(self) -> int:
-        """Make the log's own file complete on the disk; return the index that comes next. Raises `AuditError`."""
+        """Put everything under a checkpoint; return the index that comes next. Raises `AuditError`."""
         journal = self._usable()
         try:
-            journal.sync()
+            journal.publish()
         except OSError as error:
             raise self._failed(error) from error
         return journal.following
@@ -93,7 +142,7 @@ class Book:
     def _usable(self) -> Journal:
         """Return the journal, opened anew if it has to be and may be. Raises `AuditError`."""
         if self._journal is None:
-            if time.monotonic() < self._retry_at:
+            if self._clock() < self._retry_at:
                 raise AuditError(_CLOSED)
             try:
                 self._journal = self._open(self._least)
@@ -109,7 +158,7 @@ class Book:
             _log.error("nothing is let through: %s", told)
             self._journal.abandon()
             self._journal = None
-        self._retry_at = time.monotonic() + self._retry
+        self._retry_at = self._clock() + self._pace.retry
         return AuditError(told)
 
 

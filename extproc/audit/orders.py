@@ -24,15 +24,19 @@ _LONGEST: Final = 1 << 30
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """The first thing a clerk is told. `least` is how many entries are known to be there; times are seconds.
 
-    `otlp` is where spans go, `pseudonyms` whether they name people by keyed hashes.
+    `signing_keys` are PEM, the current one first. A checkpoint follows an entry within `cadence`, and after `heartbeat` without
+    entries there is one that says so. `otlp` is where spans go, `pseudonyms` whether they name people by keyed hashes.
     """
 
     directory: str
     worker: str
     sealing_key: bytes
+    signing_keys: tuple[bytes, ...]
     origin: str
     segment_bytes: int
     retry: float
+    cadence: float
+    heartbeat: float
     least: int = 0
     otlp: str | None = None
     pseudonyms: bool = False
@@ -61,7 +65,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True, tag="append"):
 
 
 class Flush(msgspec.Struct, frozen=True, tag="flush"):
-    """Make the log's own file complete on the disk. The answer is the index that comes next."""
+    """Put all that was appended under a checkpoint. The answer is the index that comes next."""
 
 
 class Close(msgspec.Struct, frozen=True, tag="close"):

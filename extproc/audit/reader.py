@@ -13,8 +13,9 @@ import msgspec
 
 from extproc.audit import segments
 from extproc.audit.entry import Private, Recording
-from extproc.audit.journal import LEAVES, Place
+from extproc.audit.journal import Place
 from extproc.audit.leaf import Leaf, Salts
+from extproc.audit.published import CHECKPOINT, Published
 from extproc.audit.sealing import Sealer, Wrapper
 from extproc.errors import AuditError
 from extproc.secret import Secret
@@ -33,7 +34,8 @@ class Opened:
 
 def workers(directory: Path) -> list[str]:
     """Return the names of the workers that have a log below `directory`."""
-    return sorted(path.parent.name for path in (directory / "log").glob(f"*/{LEAVES}"))
+    published = {path.parent.name for path in (directory / "log").glob(f"*/{CHECKPOINT}")}
+    return sorted(published | {path.parent.name for path in (directory / "private").glob("*/*.seal")})
 
 
 def read_leaves(directory: Path, worker: str | None = None) -> Iterator[Leaf]:
@@ -46,18 +48,27 @@ def read_leaves(directory: Path, worker: str | None = None) -> Iterator[Leaf]:
                 raise AuditError(f"the log of {one} holds something that is no leaf", code="entry_unreadable") from error
 
 
-def read_lines(directory: Path, worker: str) -> Iterator[bytes]:
-    """Give each whole leaf of one worker as its canonical bytes, without the line feed; one still being written is left out.
+def read_lines(directory: Path, worker: str, start: int = 0) -> Iterator[bytes]:
+    """Give each leaf of one worker from `start` on, as its canonical bytes: those published, then those that will be.
 
-    Raises `AuditError` where the log cannot be read.
+    Nothing is verified. Raises `AuditError` where the log cannot be read.
     """
-    try:
-        with (Place.of(directory, worker).log / LEAVES).open("rb") as file:
-            for line in file:
-                if line.endswith(b"\n"):
-                    yield line[:-1]
-    except OSError as error:
-        raise AuditError(f"the log of {worker} cannot be read: {error.strerror}", code="entry_unreadable") from error
+    place = Place.of(directory, worker)
+    published = Published(place.log)
+    checkpoint = published.checkpoint()
+    size = checkpoint.size if checkpoint else 0
+    yield from published.leaves(start, size)
+    yield from _unpublished(place.private, max(start, size))
+
+
+def _unpublished(folder: Path, index: int) -> Iterator[bytes]:
+    """Give the leaves of the records from `index` on; one that is still being written is left out."""
+    for first in segments.since(folder, index):
+        try:
+            segment = (folder / segments.name(first, "seal")).read_bytes()
+        except OSError as error:
+            raise AuditError(f"{folder}: {error.strerror}", code="entry_unreadable") from error
+        yield from (whole.leaf for at, whole in enumerate(segments.scan(segment, first), first) if at >= index)
 
 
 def open_private(directory: Path, worker: str, index: int, sealing_key: Secret) -> Opened:

@@ -11,6 +11,7 @@ from collections import deque
 from typing import Final
 
 from extproc.audit import leaf as leaves
+from extproc.audit import tiles
 from extproc.audit.entry import Entry
 from extproc.audit.journal import Slots
 from extproc.audit.sealing import Hidden, Sealer, Wrapper, fresh_keys, pack
@@ -22,10 +23,10 @@ _KEYS_AHEAD: Final = 64  # a quarter of a millisecond of wrapping
 
 
 class Scribe:
-    """Makes the records of one worker, the next of which gets the index `following`."""
+    """Makes the records of one worker, the next of which gets the index `following`; its log is called `log`."""
 
-    def __init__(self, sealing_key: Secret, origin: str, worker: str, following: int) -> None:
-        self._log = f"{origin}/{worker}"
+    def __init__(self, sealing_key: Secret, log: str, worker: str, following: int) -> None:
+        self._log = log
         self._wrapper = Wrapper(sealing_key, worker)
         self._sealer = Sealer(worker)
         self._following = following
@@ -46,6 +47,7 @@ class Scribe:
         try:
             private, recording = self._sealer.seal(Hidden(salts=salts, private=entry.private), packed, self._keys[0], index)
             leaf = leaves.encode(entry, log=self._log, index=index, salts=salts, private=private, recording=recording)
+            tiles.bundled(leaf)
         except (ValueError, TypeError, OverflowError) as error:
             if slots is not None:
                 self._keys.clear()  # their slots go nowhere

@@ -5,15 +5,16 @@ Below ``<audit.directory>/private/<worker>/`` a segment is a pair of files named
     000000000000.seal    a header, then one record an entry, in order: its leaf and the sealed parts; zeros after the last
     000000000000.keys    one slot of fixed size an entry: its wrapped key, which can be overwritten
 
-A record holds its leaf as well, so that one write makes the whole entry durable and the log can be completed from it after
-a crash. Records are never changed. The checksum finds a write that a crash cut short; what finds a forger is the ciphertext's
-tag and the digests in the leaf. This module writes nothing and knows no key.
+A record holds its leaf as well, so that one write makes the whole entry durable and the log's tree can be grown again from
+it after a crash. Records are never changed. The checksum finds a write that a crash cut short; what finds a forger is the
+ciphertext's tag and the digests in the leaf. This module writes nothing and knows no key.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,8 @@ import msgspec
 from extproc.audit.sealing import SLOT_BYTES
 from extproc.errors import AuditError
 
-_MARK: Final = b"VGSEAL1\0"
-_HEADER: Final = struct.Struct("<8sQQ")  # mark, index of the first entry, where its leaf begins in the log (bytes)
+_MARK: Final = b"VGSEAL2\0"
+_HEADER: Final = struct.Struct("<8sQ")  # mark, index of the first entry
 _RECORD_MARK: Final = b"VGR1"
 _RECORD: Final = struct.Struct("<4sQIIII")  # mark, index, lengths of leaf, private part and recording, CRC-32
 _CHECKSUM_BYTES: Final = 4
@@ -70,24 +71,26 @@ def firsts(folder: Path) -> list[int]:
     return sorted(int(path.stem) for path in folder.glob("*.seal") if path.stem.isdecimal())
 
 
-def header(first: int, leaf_offset: int) -> bytes:
+def since(folder: Path, index: int) -> list[int]:
+    """Return the first index of the segment that holds the entry at `index`, and of all after it, in order."""
+    found = firsts(folder)
+    return found[max(0, bisect_right(found, index) - 1) :]
+
+
+def header(first: int) -> bytes:
     """Return the header of a segment."""
-    return _HEADER.pack(_MARK, first, leaf_offset)
-
-
-def leaf_offset(segment: bytes, first: int) -> int:
-    """Return where the segment's first leaf begins in the log. Raises `AuditError` for what is not its header."""
-    if len(segment) >= HEADER_BYTES:
-        mark, written, offset = _HEADER.unpack_from(segment)
-        if (mark, written) == (_MARK, first):
-            return int(offset)
-    raise AuditError(
-        f"{name(first, 'seal')} does not begin as a segment does; restore it or move the whole audit directory aside"
-    )
+    return _HEADER.pack(_MARK, first)
 
 
 def scan(segment: bytes, first: int) -> Iterator[Whole]:
-    """Give each record from the beginning up to the first that is damaged, out of order or absent."""
+    """Give each record from the beginning up to the first that is damaged, out of order or absent.
+
+    Raises `AuditError` for what does not begin as a segment does.
+    """
+    if segment[:HEADER_BYTES] != header(first):
+        raise AuditError(
+            f"{name(first, 'seal')} does not begin as a segment does; restore it or move the whole audit directory aside"
+        )
     at, index = HEADER_BYTES, first
     while at + _RECORD.size <= len(segment):
         mark, found, leaf, private, recording, checksum = _RECORD.unpack_from(segment, at)

@@ -179,6 +179,10 @@ class Audit:
     recording: Annotated[Literal["metadata", "request", "full"], "the default; policy changes it per operation"] = "request"
     identifiers: Annotated[Literal["clear", "pseudonym"], "user ids in spans: as they are, or keyed hashes"] = "clear"
     signing_key: Annotated[HiddenValue, "signs checkpoints; created, 0600, when absent"] = AUDIT_KEY
+    retiring_keys: Annotated[tuple[HiddenValue, ...], "former signing keys, which still sign beside the current one"] = ()
+    heartbeat: Annotated[Duration, Range(least=1, most=86400), "after so long without entries there is one that says so"] = (
+        600.0
+    )
     sealing_key: Annotated[HiddenValue, "wraps the keys of entries and recordings; created, 0600, when absent"] = SEALING_KEY
     otlp: Annotated[BaseUrl | None, "OpenTelemetry collector, OTLP over gRPC"] = None
 

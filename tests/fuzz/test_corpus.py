@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.audit import segments
+from extproc.audit.published import Published
 from extproc.config.reader import Reader
 from extproc.errors import UpstreamError
 from extproc.identity import Identifier
@@ -89,7 +90,8 @@ _WRITE = chroma_forms.write
         ("answer", Mask, "_refuse_excess", lambda *_: None),
         ("configuration", Reader, "error", lambda *_: ValueError("not one of ours")),
         ("error_answer", chroma_errors, "masked", lambda _: _PLAIN_ANSWER),
-        ("evidence", segments, "leaf_offset", lambda *_: 1 / 0),
+        ("evidence", Published, "note", lambda _: None),
+        ("evidence", segments, "scan", lambda *_: 1 / 0),
         ("identity", Identifier, "_principal", lambda *_: UpstreamError("not one of ours")),
         ("path", routes.Target, "__str__", lambda target: "/" + "/".join(target.segments)),
         ("request", chroma_forms, "write", lambda form: (_WRITE(form) or b"").replace(b"ids", b"uris") or None),
