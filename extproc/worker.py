@@ -22,6 +22,7 @@ from extproc.audit.entry import Entry
 from extproc.audit.keys import Keys
 from extproc.audit.ledger import Ledger
 from extproc.audit.note import Signer
+from extproc.audit.orders import Witness as Cosigner
 from extproc.audit.witness import Witness
 from extproc.authorities import system_authorities
 from extproc.config import socket_paths
@@ -72,6 +73,7 @@ async def serve(config: Config, index: int) -> None:
         held,
         origin=config.audit.origin,
         heartbeat=config.audit.heartbeat,
+        witnesses=tuple(Cosigner(key=each.key, url=str(each.url)) for each in config.audit.witnesses),
         otlp=str(config.audit.otlp) if config.audit.otlp else None,
         pseudonyms=config.audit.identifiers == "pseudonym",
     )

@@ -23,13 +23,15 @@ from typing import Final
 
 from extproc.audit import orders
 from extproc.audit.book import Book, Pace
+from extproc.audit.courier import Courier
 from extproc.audit.files import Files
-from extproc.audit.journal import Journal
+from extproc.audit.journal import Journal, Place
 from extproc.audit.keys import Keys, Pseudonyms
 from extproc.audit.note import Signer
 from extproc.audit.orders import Append, Close, Flush, Frames, Opening, Order, Result, Unready
 from extproc.audit.scribe import Scribe
 from extproc.audit.spans import Spans
+from extproc.companion import Companion
 from extproc.errors import AuditError, ConfigError
 from extproc.secret import Secret
 
@@ -102,14 +104,20 @@ def _opened(opening: Opening, keys: Keys, files: Files, until: float) -> Book:
         )
 
     pace = Pace(cadence=opening.cadence, heartbeat=opening.heartbeat, retry=opening.retry)
+    place = Place.of(Path(opening.directory), opening.worker)
+    courier = Courier(opening.witnesses, place.log, opening.patience, _cosigning) if opening.witnesses else None
     scribe = partial(Scribe, keys.sealing, name, opening.worker)
     while True:
         try:
-            return Book(journal, scribe, pace=pace, least=opening.least)
+            return Book(journal, scribe, pace=pace, courier=courier, least=opening.least)
         except AuditError as error:
             if error.code != "audit_in_use" or time.monotonic() > until:
                 raise
         time.sleep(_LOOK_EVERY)
+
+
+def _cosigning() -> Companion:
+    return Companion("extproc.audit.cosigning")
 
 
 def _work(connection: socket.socket, frames: Frames, book: Book, spans: Spans) -> bool:
@@ -131,11 +139,8 @@ def _batches(connection: socket.socket, frames: Frames, book: Book) -> Iterator[
     """Give the orders that have come, many at a time, but nothing behind one that is not to append; tend the book meanwhile."""
     batch: list[Order] = []
     weight = 0
-    coming = select.poll()
-    coming.register(connection, select.POLLIN)
     while True:
-        while not coming.poll(math.ceil(book.tend() * _MILLISECONDS)):
-            pass
+        _await(connection, book)
         data = _received(connection)
         if not data:
             return
@@ -149,6 +154,18 @@ def _batches(connection: socket.socket, frames: Frames, book: Book) -> Iterator[
         if batch:
             yield batch
             batch, weight = [], 0
+
+
+def _await(connection: socket.socket, book: Book) -> None:
+    """Wait until something comes from the worker, and do in between what the book wants done."""
+    worker = connection.fileno()
+    while True:
+        patience = book.tend()
+        coming = select.poll()
+        for descriptor in {worker, book.waits_for() or worker}:
+            coming.register(descriptor, select.POLLIN)
+        if any(descriptor == worker for descriptor, _ in coming.poll(math.ceil(patience * _MILLISECONDS))):
+            return
 
 
 def _received(connection: socket.socket) -> bytes:

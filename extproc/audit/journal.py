@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 
 from extproc.audit import segments
 from extproc.audit.files import Files
-from extproc.audit.note import Signer
+from extproc.audit.note import Note, Signer
 from extproc.audit.published import Published
 from extproc.audit.publisher import Publisher
 from extproc.audit.recovery import Recovered, known, regrow
@@ -116,7 +116,7 @@ class Journal:
 
     @property
     def behind(self) -> int:
-        """How many entries no checkpoint is about yet."""
+        """How many entries no checkpoint was signed of yet."""
         return self._publisher.behind
 
     def append(self, records: Sequence[segments.Record], slots: Sequence[Slots]) -> None:
@@ -139,14 +139,21 @@ class Journal:
         """Add what was appended to the tree, which takes time and was not done before. Raises `OSError`."""
         self._publisher.add()
 
-    def publish(self) -> None:
-        """Put everything that was appended under a signed checkpoint. Raises `OSError`."""
-        self._publisher.publish()
+    def sign(self) -> Note:
+        """Return a signed checkpoint of everything that was appended, to be shown when nobody else is to sign it any more.
+
+        Raises `OSError`.
+        """
+        return self._publisher.sign()
+
+    def show(self, signed: Note) -> None:
+        """Publish the last checkpoint that was signed. Raises `OSError`."""
+        self._publisher.show(signed)
 
     def close(self) -> None:
         """Leave everything tidy. Raises `OSError`."""
         if self.behind:
-            self.publish()
+            self.show(self.sign())
         self._publisher.settle()
         self._files.cut(self._segment, self._end)
         self.abandon()
@@ -235,7 +242,7 @@ class Journal:
         else:
             self._go_on_in(first, last, unpublished=max(0, checkpoint.size - first))
         if self.following:
-            self.publish()
+            self.show(_with_others(self.sign(), published.note()))
         return Recovered(torn=last.torn, restored=max(0, following - checkpoint.size), lost=grown.lost)
 
     def _go_on_in(self, first: int, last: _Scanned, *, unpublished: int) -> None:
@@ -265,3 +272,11 @@ class Journal:
             raise AuditError(
                 f"{self._place.log}: another process writes this log; each worker needs its own name", code="audit_in_use"
             ) from error
+
+
+def _with_others(signed: Note, before: Note | None) -> Note:
+    """Return what we signed, with what witnesses have signed of the very same."""
+    if before is None or before.text != signed.text:
+        return signed
+    ours = signed.signatures[0].name
+    return Note(signed.text, (*signed.signatures, *(each for each in before.signatures if each.name != ours)))

@@ -22,7 +22,7 @@ import msgspec
 from extproc.audit import orders
 from extproc.audit.entry import Entry
 from extproc.audit.keys import Keys
-from extproc.audit.orders import Append, Close, Flush, Frames, Opening, Origin, Result
+from extproc.audit.orders import Append, Close, Flush, Frames, Opening, Origin, Result, Witness
 from extproc.audit.recovery import Recovered
 from extproc.companion import Companion
 from extproc.errors import AuditError
@@ -70,6 +70,7 @@ class Ledger:
         retry: float = 1.0,
         cadence: float = 1.0,
         heartbeat: float = 600.0,
+        witnesses: tuple[Witness, ...] = (),
         otlp: str | None = None,
         pseudonyms: bool = False,
         companion: Callable[[], Companion] | None = None,
@@ -78,8 +79,9 @@ class Ledger:
 
         The log's name is ``<origin>/<worker>``. A segment is full at `segment_bytes`; a failed disk is left alone for `retry`
         seconds. A checkpoint follows an entry within `cadence` seconds, and after `heartbeat` seconds without entries there is
-        one that says so. Spans go to `otlp`, and name people by keyed hashes with `pseudonyms`. Raises `AuditError` where
-        another process has it open, where it cannot be written, and where it was changed from outside.
+        one that says so; `witnesses` sign checkpoints as well. Spans go to `otlp`, and name people by keyed hashes with
+        `pseudonyms`. Raises `AuditError` where another process has it open, where it cannot be written, and where it was
+        changed from outside.
         """
 
         def opening(least: int) -> Opening:
@@ -94,6 +96,7 @@ class Ledger:
                 cadence=cadence,
                 heartbeat=heartbeat,
                 least=least,
+                witnesses=witnesses,
                 otlp=otlp,
                 pseudonyms=pseudonyms,
             )

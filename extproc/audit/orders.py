@@ -21,11 +21,27 @@ _LONGEST: Final = 1 << 30
 """Bytes of a frame: far more than an entry with the longest request may have."""
 
 
+class Witness(msgspec.Struct, frozen=True, kw_only=True):
+    """Who cosigns checkpoints: its verifier key, and the URL below which ``add-checkpoint`` is."""
+
+    key: str
+    url: str
+
+
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process that asks witnesses is told first: the log's folder, and the seconds that a witness may take."""
+
+    witnesses: tuple[Witness, ...]
+    log: str
+    patience: float
+
+
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """The first thing a clerk is told. `least` is how many entries are known to be there; times are seconds.
 
     `signing_keys` are PEM, the current one first. A checkpoint follows an entry within `cadence`, and after `heartbeat` without
-    entries there is one that says so. `otlp` is where spans go, `pseudonyms` whether they name people by keyed hashes.
+    entries there is one that says so. Checkpoints are shown to `witnesses`, each of which may take `patience`. `otlp` is where
+    spans go, `pseudonyms` whether they name people by keyed hashes.
     """
 
     directory: str
@@ -38,6 +54,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     cadence: float
     heartbeat: float
     least: int = 0
+    witnesses: tuple[Witness, ...] = ()
+    patience: float = 5.0
     otlp: str | None = None
     pseudonyms: bool = False
 
@@ -83,7 +101,7 @@ _order: Final[msgspec.json.Decoder[Order]] = msgspec.json.Decoder(Order)
 _results: Final = msgspec.json.Decoder(list[Result])
 
 
-def frame(message: Opening | Recovered | Unready | Order | list[Result]) -> bytes:
+def frame(message: Opening | Recovered | Unready | Order | Errand | list[Result] | str) -> bytes:
     """Return `message` in its frame. Raises `AuditError` for text that has no UTF-8 form."""
     try:
         content = _ENCODE(message)

@@ -15,7 +15,7 @@ from extproc.audit import note
 from extproc.audit.checkpoint import Checkpoint
 from extproc.audit.edge import Content, Edge
 from extproc.audit.files import Files
-from extproc.audit.note import Signer
+from extproc.audit.note import Note, Signer
 from extproc.audit.published import CHECKPOINT
 from extproc.audit.tiles import WIDTH, Tile
 
@@ -24,6 +24,8 @@ DRAFT: Final = ".draft"
 
 class Publisher:
     """Publishes in `folder` the tree whose right edge is `edge`; of it the first `size` leaves are published already.
+
+    A checkpoint is signed first and shown then, so that others may sign it in between.
 
     `missing` are tiles that are not on the disk yet. Every method raises `OSError`.
     """
@@ -38,12 +40,14 @@ class Publisher:
         self._full = list(missing)
         self._leaves: list[bytes] = []
         self._unsynced: set[Path] = set()
-        self.published = size
+        self._made_full: list[Tile] = []
+        self.signed = size
+        """How many leaves the last signed checkpoint is about."""
 
     @property
     def behind(self) -> int:
         """How many leaves no checkpoint is about yet."""
-        return self._edge.size + len(self._leaves) - self.published
+        return self._edge.size + len(self._leaves) - self.signed
 
     def take(self, leaves: Sequence[bytes]) -> None:
         """Note leaves, in order. It costs nothing: who waits for them is to be answered first."""
@@ -55,18 +59,22 @@ class Publisher:
             self._full += self._edge.add(leaf)
         self._leaves.clear()
 
-    def publish(self) -> None:
-        """Put everything that was taken under a signed checkpoint."""
+    def sign(self) -> Note:
+        """Return a signed checkpoint of everything that was taken; whatever it needs is in its place."""
         self.add()
-        done = self._put_full()
+        self._put_full()
         for tile, content in self._edge.partial():
             self._put(tile, content, durable=False)
         checkpoint = Checkpoint(self._signers[0].name, self._edge.size, self._edge.root())
-        signed = note.signed(checkpoint.text, self._signers)
+        self.signed = self._edge.size
+        return note.signed(checkpoint.text, self._signers)
+
+    def show(self, signed: Note) -> None:
+        """Publish the last checkpoint that was signed."""
         self._files.put(self._folder / CHECKPOINT, signed.content, draft=self._folder / DRAFT, durable=True)
-        self.published = self._edge.size
-        for tile in done:
+        for tile in self._made_full:
             self._remove_partial(tile)
+        self._made_full.clear()
 
     def settle(self) -> None:
         """Make durable all that is full, and the names of it, so that no record is needed for it any more."""
@@ -76,12 +84,11 @@ class Publisher:
             self._files.sync_folder(folder)
         self._unsynced.clear()
 
-    def _put_full(self) -> list[Tile]:
+    def _put_full(self) -> None:
         for full in self._full:
             self._put(full.tile, full.content, durable=full.tile.width == WIDTH)
-        done = [full.tile for full in self._full if full.tile.width == WIDTH]
+        self._made_full += [full.tile for full in self._full if full.tile.width == WIDTH]
         self._full.clear()
-        return done
 
     def _put(self, tile: Tile, content: bytes, *, durable: bool) -> None:
         path = self._folder / tile.path

@@ -171,6 +171,14 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """Who signs checkpoints as well, after having seen that the log only grew (c2sp.org/tlog-witness)."""
+
+    key: Annotated[Text, "its verifier key: NAME+ID+KEY"]
+    url: Annotated[AnyUrl, "where it takes checkpoints, without add-checkpoint"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """Where evidence goes and how much of it is kept."""
 
@@ -183,6 +191,7 @@ class Audit:
     heartbeat: Annotated[Duration, Range(least=1, most=86400), "after so long without entries there is one that says so"] = (
         600.0
     )
+    witnesses: Annotated[tuple[Witness, ...], "who signs checkpoints as well"] = ()
     sealing_key: Annotated[HiddenValue, "wraps the keys of entries and recordings; created, 0600, when absent"] = SEALING_KEY
     otlp: Annotated[BaseUrl | None, "OpenTelemetry collector, OTLP over gRPC"] = None
 

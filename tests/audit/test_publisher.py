@@ -54,11 +54,11 @@ def test_a_log_of_three_levels_holds(tmp_path: Path) -> None:
     for size in (1, 255, 256, 257, 65_536, 65_700):
         ours.take(LEAVES[done:size])
         assert size - done == ours.behind
-        ours.publish()
+        ours.show(ours.sign())
         done = size
         assert verified(tmp_path)
 
-    assert (0, size) == (ours.behind, ours.published)
+    assert (0, size) == (ours.behind, ours.signed)
 
 
 def test_what_is_full_is_durable_before_the_checkpoint_that_needs_it(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_what_is_full_is_durable_before_the_checkpoint_that_needs_it(tmp_path: P
     files = Watched()
     ours = publisher(tmp_path, files)
     ours.take(LEAVES[:258])
-    ours.publish()
+    ours.show(ours.sign())
 
     assert files.done == [("000", True), ("000", True), ("2", False), ("2", False), ("1", False), ("checkpoint", True)]
     files.done.clear()
@@ -81,7 +81,7 @@ def test_it_settles_although_a_partial_tile_that_was_missing_is_gone_again(tmp_p
         edge.add(leaf)
     ours = Publisher(tmp_path, Files(), [SIGNER], edge=edge, missing=edge.partial(), size=5)
     ours.take(LEAVES[5:260])
-    ours.publish()
+    ours.show(ours.sign())
     ours.settle()
 
     assert verified(tmp_path)
@@ -94,7 +94,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("published")
     ours = publisher(folder)
     ours.take(LEAVES)
-    ours.publish()
+    ours.show(ours.sign())
     return folder
 
 

@@ -30,7 +30,7 @@ def written(folder: Path, *sizes: int) -> Published:
     done = 0
     for size in sizes:
         publisher.take([LEAVES[index] for index in range(done, size)])
-        publisher.publish()
+        publisher.show(publisher.sign())
         done = size
     return Published(folder)
 

@@ -158,7 +158,7 @@ def _files() -> Mapping[str, bytes]:
     with tempfile.TemporaryDirectory() as name:
         publisher = Publisher(Path(name), _Unsynced(), [SIGNER], edge=Edge(), missing=[], size=0)
         publisher.take(leaves)
-        publisher.publish()
+        publisher.show(publisher.sign())
         published = {path.relative_to(name): path.read_bytes() for path in Path(name).rglob("*") if path.is_file()}
     return files | {str(place.log / path): content for path, content in published.items()}
 
