@@ -30,9 +30,16 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="The configuration file itself.")
 app.add_typer(config_app, name="config")
+policy_app = typer.Typer(help="Policies, before they decide anything.")
+app.add_typer(policy_app, name="policy")
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+PolicyDirectory = Annotated[Path, typer.Argument(help="The directory of .rego and data files.")]
+PolicyLibrary = Annotated[Path | None, typer.Option("--library", help="A directory of rules that it is read together with.")]
+Entrypoint = Annotated[str, typer.Option("--entrypoint", help="The rule that is the decision.")]
 DEFAULT = Path("vecgate.yaml")
+DEFAULT_POLICY = Path("rego")
+DEFAULT_RULE = "vecgate/authz/decision"
 
 
 @contextmanager
@@ -160,6 +167,64 @@ def schema() -> None:
     from extproc.config.schema import schema as described
 
     print(json.dumps(described(), indent=2))
+
+
+@policy_app.command()
+def build(  # noqa: PLR0917 - the command line names each
+    directory: PolicyDirectory = DEFAULT_POLICY,
+    key: Annotated[Path, typer.Option("--key", help="The private key that signs, a file.")] = Path("policy.key"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="The bundle file.")] = Path("policy.tar.gz"),
+    revision: Annotated[str | None, typer.Option("--revision", help="What you call it; its digest is added.")] = None,
+    library: PolicyLibrary = None,
+    entrypoint: Entrypoint = DEFAULT_RULE,
+    create_key: Annotated[bool, typer.Option("--create-key", help="Only write a new private key.")] = False,
+    public_key: Annotated[bool, typer.Option("--public-key", help="Only print what verifies the bundle.")] = False,
+) -> None:
+    """Build a signed bundle file, which OPA and the embedded engine verify; OPA tries it first."""
+    from extproc.engines.source import Source
+    from extproc.policy import bundling
+
+    with _one_line_errors():
+        if create_key:
+            bundling.create_key(key)
+        elif public_key:
+            print(bundling.public_key(key), end="")
+        else:
+            source = Source(path=directory, library=library)
+            named = bundling.write_bundle(source, key, output, entrypoint=entrypoint, name=revision)
+            print(f"{output}: {named}")
+
+
+@policy_app.command("test")
+def try_out(  # noqa: PLR0917 - the command line names each
+    directory: PolicyDirectory = DEFAULT_POLICY,
+    library: PolicyLibrary = None,
+    entrypoint: Entrypoint = DEFAULT_RULE,
+    threshold: Annotated[float, typer.Option("--threshold", help="Least coverage, in percent.")] = 0.0,
+    opa_only: Annotated[bool, typer.Option("--opa-only", help="For a policy that is for OPA alone.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Run a policy's tests on OPA, with coverage, and put their inputs to both engines; exit 1 where something fails."""
+    from dataclasses import asdict
+
+    from extproc.engines.source import Source
+    from extproc.policy.trial import try_policy
+
+    with _one_line_errors():
+        trial = try_policy(Source(path=directory, library=library), entrypoint, embedded=not opa_only)
+    complaints = list(trial.complaints(threshold))
+    if as_json:
+        print(json.dumps({"ok": not complaints} | asdict(trial), indent=2))
+    else:
+        passed = sum(each.outcome == "pass" for each in trial.tests)
+        covered = "" if trial.coverage is None else f", coverage {trial.coverage:g} %"
+        print(f"OPA: {passed} of {len(trial.tests)} tests pass{covered}")
+        if not opa_only and not trial.refused:
+            print(f"both engines: {trial.inputs - len(trial.differences)} of {trial.inputs} inputs of the tests decided alike")
+        for complaint in complaints:
+            print(f"vecgate: {complaint}", file=sys.stderr)
+    if complaints:
+        raise typer.Exit(1)
 
 
 def main() -> None:

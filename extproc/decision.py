@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from enum import IntEnum
 from functools import cached_property
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -182,6 +182,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 _DECISION: Final = msgspec.json.Decoder(Decision)
+MOST_BYTES: Final = 256 << 10
+"""Bytes of a decision's JSON: reading more would hold up everybody else."""
 _ENCODE: Final = msgspec.json.Encoder(order="deterministic").encode
 _REASON: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
@@ -201,6 +203,8 @@ def duration(text: str) -> float:
 
 def decode(document: bytes) -> Decision:
     """Read a decision from the JSON that an engine gave. Raises `EngineError` (``decision_invalid``) on any other form."""
+    if len(document) > MOST_BYTES:
+        raise EngineError("the policy's decision is too long", code="decision_invalid")
     try:
         decision = _canonical(_DECISION.decode(document))
         _check(decision)
@@ -359,7 +363,7 @@ def _join_stamp(stamp: dict[str, Value], fields: dict[str, Value]) -> None:
         stamp[name] = value
 
 
-# --- the seam to an engine ----------------------------------------------------------------------------------------------
+# --- what is asked -------------------------------------------------------------------------------------------------------
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True):
@@ -368,17 +372,3 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     principal: Principal
     operation: Operation
     context: Context
-
-
-class Engine(Protocol):
-    """Whatever evaluates the policy. Each raises `EngineError` rather than guess, and says under which revision it decided."""
-
-    @property
-    def revision(self) -> str:
-        """The revision of the policy that is loaded; part of every decision, span, leaf and cache key."""
-
-    async def decide(self, asked: Input) -> Decision:
-        """Return the decision of one operation."""
-
-    async def close(self) -> None:
-        """Let go of what the engine holds."""

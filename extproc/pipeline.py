@@ -18,7 +18,8 @@ from extproc import forwarding
 from extproc.audit.account import Account, Delivered
 from extproc.audit.entry import ENVOY_DETAILS, End, Recording
 from extproc.audit.witness import Witness
-from extproc.decision import Decision, Engine, Input, Level, combine
+from extproc.decision import Decision, Input, Level, combine
+from extproc.engines.engine import Engine, decide_together
 from extproc.errors import (
     AuditError,
     ConfigError,
@@ -175,8 +176,8 @@ class Exchange:
         """Ask the engine about each operation by itself; all must be allowed."""
         account, engine = self._account, self._guard.engine
         account.inputs = tuple(self._input(principal, operation) for operation in reading.operations)
-        account.revision = engine.revision
-        account.decisions = tuple([await engine.decide(asked) for asked in account.inputs])
+        account.revision = engine.revision  # of a failure to decide
+        account.decisions, account.revision = await decide_together(engine, account.inputs)
         for decision in account.decisions:
             if not decision.allow:
                 reasons = decision.reasons or ("policy_denied",)

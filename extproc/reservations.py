@@ -75,21 +75,22 @@ class Reservations:
         kind = fcntl.F_WRLCK if wanted.checked else fcntl.F_RDLCK
         all_of_it = wanted.ids is None or len(wanted.ids) > _MOST_PLACES
         places = [] if all_of_it else sorted({collection + 1 + _place(each, _PLACES - 1) for each in wanted.ids or ()})
+        deadline = self._clock() + _PATIENCE_SECONDS
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             if all_of_it:
-                await self._until(lambda: _lock(file, kind, collection, 1))
-                await self._until(lambda: _lock(file, kind, collection + 1, _PLACES - 1))
+                await self._until(deadline, lambda: _lock(file, kind, collection, 1))
+                await self._until(deadline, lambda: _lock(file, kind, collection + 1, _PLACES - 1))
                 _lock(file, fcntl.F_UNLCK, collection, 1)
             else:
-                await self._until(lambda: _lock_each(file, kind, collection, places))
+                await self._until(deadline, lambda: _lock_each(file, kind, collection, places))
         except BaseException:
             os.close(file)
             raise
         return Held(file)
 
-    async def _until(self, had: Callable[[], bool]) -> None:
-        deadline, pause = self._clock() + _PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
+    async def _until(self, deadline: float, had: Callable[[], bool]) -> None:
+        pause = _FIRST_PAUSE_SECONDS
         while not had():
             if self._clock() > deadline:
                 raise Denied("others are writing the same records; try again later", code="record_busy")

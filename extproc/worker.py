@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import ssl
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from typing import Final, Literal
 
 from extproc import __version__
@@ -24,26 +23,24 @@ from extproc.audit.ledger import Ledger
 from extproc.audit.note import Signer
 from extproc.audit.orders import Witness as Cosigner
 from extproc.audit.witness import Witness
-from extproc.authorities import system_authorities
 from extproc.config import socket_paths
-from extproc.config.types import Config, Database, UpstreamTls
+from extproc.config.types import Config, Database
 from extproc.config.types import Issuer as ConfiguredIssuer
-from extproc.decision import Engine, Level
+from extproc.configured import load_engine, verification
+from extproc.decision import Level
 from extproc.engines.cache import DecisionCache
-from extproc.engines.embedded import EmbeddedEngine
-from extproc.errors import ConfigError
+from extproc.engines.engine import Engine
+from extproc.engines.opa import OpaEngine
+from extproc.errors import EngineError
 from extproc.forwarding import Credential
 from extproc.identity import Identifier, Issuer
 from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
 from extproc.reservations import Reservations
-from extproc.secret import FreshSecret, SecretFile, SecretSource
+from extproc.secret import FreshSecret
 from extproc.server import Server, Servicer
 from extproc.upstream import Generation, Upstream
-
-POLICY_DEADLINE: Final = 1.0
-"""Seconds that one policy evaluation may take before it counts as a denial."""
 
 _SWITCH_SECONDS: Final = 0.0001
 """How long a busy thread keeps the interpreter: at the usual 5 ms whoever writes a slow disk, or reads a large request, would
@@ -66,7 +63,11 @@ async def serve(config: Config, index: int) -> None:
 
     name = f"worker-{index}"
     held = Keys.load(config.audit.sealing_key, config.audit.signing_key, config.audit.retiring_keys)
-    engine = DecisionCache(load_engine(config), clock=time.time)
+    policy = load_engine(config)
+    if isinstance(policy, OpaEngine):
+        with suppress(EngineError):  # one that does not answer yet is asked again, and until then everything is denied
+            await policy.look()
+    engine = DecisionCache(policy, clock=time.time)
     ledger = Ledger.open(
         config.audit.directory,
         name,
@@ -88,14 +89,19 @@ async def serve(config: Config, index: int) -> None:
         }
         server = _server(config, index, guards, ledger)
         signers = [str(Signer.load(f"{config.audit.origin}/{name}", pem).verifier) for pem in held.signing]
-        await ledger.append(_mark("start", engine, keys=" ".join(signers), **_told(ledger)))
+        await ledger.append(_mark("start", engine.revision, keys=" ".join(signers), **_told(ledger)))
+        following = asyncio.create_task(policy.follow(lambda revision: _told_of_policy(ledger, revision)))
+        following.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so does the worker then
         await server.start()
         _settle_memory()
         await stop.wait()
         await server.drain(_GRACE)
+        following.cancel()
         for guard in guards.values():
             await guard.upstream.close()
-        await ledger.append(_mark("stop", engine))
+        await ledger.append(_mark("stop", engine.revision))
+        with suppress(asyncio.CancelledError):
+            await following
     finally:
         await engine.close()
         await ledger.close()
@@ -111,16 +117,12 @@ def _settle_memory() -> None:
     gc.set_threshold(*_COLLECTED_AFTER)
 
 
-def load_engine(config: Config) -> EmbeddedEngine:
-    """Load the configured policy. Raises `ConfigError`."""
-    policy = config.policy
-    if policy.bundle is None:
-        raise ConfigError("policy.bundle is missing: name the directory of your Rego files")
-    return EmbeddedEngine.load(policy.bundle, policy.entrypoint, POLICY_DEADLINE, policy.library)
+def _mark(kind: Literal["start", "stop", "policy"], revision: str, **detail: str) -> Entry:
+    return Entry(kind=kind, time_ns=time.time_ns(), revision=revision, detail={"version": __version__} | detail)
 
 
-def _mark(kind: Literal["start", "stop"], engine: Engine, **detail: str) -> Entry:
-    return Entry(kind=kind, time_ns=time.time_ns(), revision=engine.revision, detail={"version": __version__} | detail)
+async def _told_of_policy(ledger: Ledger, revision: str) -> None:
+    await ledger.append(_mark("policy", revision))
 
 
 def _told(ledger: Ledger) -> dict[str, str]:
@@ -160,7 +162,7 @@ def _guard(
         ),
         engine=engine,
         upstream=Upstream(
-            client=Upstream.client(str(database.upstream), _verification(database)),
+            client=Upstream.client(str(database.upstream), verification(database.upstream, database.upstream_tls)),
             sni=database.upstream_tls.sni if database.upstream_tls else None,
             credential=credential,
             generation=generation,
@@ -200,20 +202,3 @@ def _mask_key(config: Config) -> Callable[[], MaskKey | None]:
         return lambda: None
     current = config.masking.keys[0]
     return FreshSecret[MaskKey](current.value, lambda secret: MaskKey.derive(current.id, secret)).get
-
-
-def _verification(database: Database) -> ssl.SSLContext | bool:
-    """Return how questions verify the database: as Envoy does, against the configured authority or the system's."""
-    if not database.upstream.tls:
-        return False
-    tls = database.upstream_tls or UpstreamTls()
-    context = ssl.create_default_context(cadata=(tls.ca or system_authorities()).load().reveal().decode())
-    if tls.certificate is not None and tls.key is not None:
-        context.load_cert_chain(_path(tls.certificate), _path(tls.key))
-    return context
-
-
-def _path(source: SecretSource) -> Path:
-    if not isinstance(source, SecretFile):
-        raise ConfigError("upstream_tls: a client certificate and its key are files")
-    return source.path

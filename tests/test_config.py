@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -300,8 +301,6 @@ def test_a_password_in_a_url_is_refused_and_not_echoed(tmp_path: Path) -> None:
         ("engine: chroma", "engine: qdrant", "4: databases[0].engine"),
         ("    engine", "    grpc: {listen: 127.0.0.1:1, upstream: 'http://127.0.0.1:2'}\n    engine", "4: databases[0].grpc"),
         ("    engine", "    enforcement: observe\n    engine", "4: databases[0].enforcement"),
-        ("policy: {", "policy: {engine: opa, ", "11: policy.engine"),
-        ("policy: {", "policy: {opa: {url: 'http://127.0.0.1:8181', managed: true}, ", "11: policy.opa"),
         ("policy: {", "control: {listen: 127.0.0.1:8099, admins: ['role:a']}\npolicy: {", "11: control"),
         ("policy: {", "service: {listen: 127.0.0.1:9002, peers: [a]}\npolicy: {", "11: service"),
         ("policy: {", "store: postgresql://db/vecgate\npolicy: {", "11: store"),
@@ -507,3 +506,61 @@ policy: {bundle: rego}
     )
 
     assert "match.authority" in said
+
+
+OPA = "policy: {engine: opa, opa: {url: 'http://127.0.0.1:8181', managed: false}}"
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "policy: {engine: opa}",
+        OPA,
+        "policy: {engine: opa, bundle: rego}",
+        "policy: {engine: opa, opa: {url: 'https://opa.example:8181'}}",
+        "policy: {engine: opa, opa: {url: 'https://opa.example', tls: {ca: a, sni: opa, certificate: c, key: {file: k}}}}",
+        "policy: {engine: opa, opa: {url: 'http://localhost:8181', token: {env: OPA_TOKEN}}}",
+        "policy: {engine: opa, bundle: rego, opa: {managed: true}}",
+        "policy: {engine: opa, bundle: rego, opa: {url: 'http://127.0.0.1:8181', managed: true}}",
+        "policy: {engine: opa, bundle: p.tar.gz, verification_key: p.pub, opa: {managed: true}}",
+        "policy: {engine: embedded, bundle: rego, opa: {url: 'http://127.0.0.1:8181', managed: false}}",
+        "policy: {bundle: p.tar.gz, verification_key: {file: p.pub}}",
+    ],
+)
+def test_who_decides(tmp_path: Path, policy: str) -> None:
+    """Each engine, with what goes with it, and the contract's own example."""
+    file = tmp_path / "vecgate.yaml"
+    file.write_text(re.sub(r"^policy: .*$", policy, LEAST, flags=re.MULTILINE))
+
+    assert load(file).policy.engine == ("opa" if "engine: opa" in policy else "embedded")
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("policy: {engine: embedded}", "policy: `bundle` is missing"),
+        ("policy: {engine: opa, opa: {managed: true}}", "policy: `bundle` is missing"),
+        ("policy: {engine: opa, verification_key: p.pub}", "policy.verification_key: verifies a bundle file"),
+        ("policy: {engine: opa, opa: {url: 'http://opa.example:8181'}}", "policy.opa.url: must be https:// off loopback"),
+        ("policy: {engine: opa, opa: {url: 'http://10.0.0.1:8181'}}", "policy.opa.url: must be https:// off loopback"),
+        ("policy: {engine: opa, opa: {tls: {ca: ca.pem}}}", "policy.opa.tls: has no effect on http://"),
+        (
+            "policy: {engine: opa, opa: {url: 'https://opa.example', tls: {certificate: c.pem}}}",
+            "policy.opa.tls: `certificate` and `key` go together",
+        ),
+        (
+            "policy: {engine: opa, bundle: rego, opa: {managed: true, tls: {ca: c}}}",
+            "policy.opa.tls: has no effect on a managed",
+        ),
+        (
+            "policy: {engine: opa, bundle: rego, opa: {managed: true, token: {file: t}}}",
+            "policy.opa.token: has no effect on a managed",
+        ),
+        ("policy: {engine: opa, opa: {token: s3cret}}", "policy.opa.token: a secret is never written into this file"),
+        ("policy: {engine: opa, opa: {url: 'http://127.0.0.1:8181/v1'}}", "policy.opa.url: must be http:// or https://"),
+        ("policy: {engine: rego, bundle: rego}", "policy.engine: must be embedded or opa"),
+    ],
+)
+def test_what_does_not_go_together_about_who_decides(tmp_path: Path, policy: str, said: str) -> None:
+    """Whoever answers in OPA's place decides, so it is verified; and no key is there for nothing."""
+    assert f": {said}" in complaint(tmp_path, re.sub(r"^policy: .*$", policy, LEAST, flags=re.MULTILINE))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from extproc.config.schema import schema
 from support.envoy import write_config
+from support.gateway import STARTER
 
 
 def vecgate(*arguments: str, directory: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -32,6 +34,11 @@ def vecgate(*arguments: str, directory: Path | None = None) -> subprocess.Comple
         (("up", "-c", "absent.yaml"), 1, "absent.yaml"),
         (("serve", "-c", "absent.yaml"), 1, "absent.yaml"),
         (("envoy", "-c", "absent.yaml"), 1, "absent.yaml"),
+        (("policy",), 2, "Missing command"),
+        (("policy", "test", "absent"), 1, "absent: is no directory"),
+        (("policy", "build", "absent"), 1, "absent: is no directory"),
+        (("policy", "build", ".", "--key", "absent.key"), 1, "absent.key: is absent, unreadable or empty"),
+        (("policy", "build", "--public-key", "--key", "absent.key"), 1, "absent.key: is absent, unreadable or empty"),
     ],
 )
 def test_a_mistake_is_one_line_on_standard_error(tmp_path: Path, arguments: tuple[str, ...], status: int, said: str) -> None:
@@ -45,7 +52,19 @@ def test_a_mistake_is_one_line_on_standard_error(tmp_path: Path, arguments: tupl
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("demo",), ("up",), ("serve",), ("envoy",), ("check",), ("token",), ("config", "schema")]
+    "command",
+    [
+        (),
+        ("demo",),
+        ("up",),
+        ("serve",),
+        ("envoy",),
+        ("check",),
+        ("token",),
+        ("config", "schema"),
+        ("policy", "build"),
+        ("policy", "test"),
+    ],
 )
 def test_every_command_has_help(command: tuple[str, ...]) -> None:
     """`--help` describes each command and ends with 0."""
@@ -122,3 +141,31 @@ def test_a_demo_token_is_minted_only_for_a_demo_issuer(tmp_path: Path) -> None:
 def test_the_schema_is_printed() -> None:
     """`config schema` prints the JSON Schema of the file."""
     assert json.loads(vecgate("config", "schema").stdout) == schema()
+
+
+def test_a_policy_is_tested_and_built(opa: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands that a pipeline runs: tests on both engines, a key, a bundle file, and the key that verifies it."""
+    monkeypatch.setenv("VECGATE_OPA", opa)
+    tested = vecgate("policy", "test", str(STARTER), "--threshold", "100")
+    as_json = vecgate("policy", "test", str(STARTER), "--json")
+    assert vecgate("policy", "build", "--create-key", directory=tmp_path).returncode == 0
+    public = vecgate("policy", "build", "--public-key", directory=tmp_path)
+    built = vecgate("policy", "build", str(STARTER), "--revision", "v1", directory=tmp_path)
+
+    assert (tested.returncode, tested.stderr) == (0, "")
+    assert re.fullmatch(r"OPA: (\d+) of \1 tests pass, coverage 100 %\nboth engines: (\d+) of \2 inputs .*\n", tested.stdout)
+    assert json.loads(as_json.stdout)["ok"]
+    assert public.stdout.startswith("-----BEGIN PUBLIC KEY-----\n")
+    assert re.fullmatch(r"policy\.tar\.gz: v1@sha256:[0-9a-f]{16}\n", built.stdout)
+
+
+def test_a_policy_whose_tests_fail_ends_with_one(opa: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not hold is said line by line on standard error, in JSON too."""
+    monkeypatch.setenv("VECGATE_OPA", opa)
+    (tmp_path / "p.rego").write_text("package p\n\ndecision := 1\n")
+    (tmp_path / "p_test.rego").write_text("package p_test\n\ntest_it if data.p.decision == 2\n")
+    ended = vecgate("policy", "test", str(tmp_path), "--entrypoint", "p/decision")
+    as_json = vecgate("policy", "test", str(tmp_path), "--entrypoint", "p/decision", "--json")
+
+    assert (ended.returncode, ended.stderr) == (1, f"vecgate: {tmp_path.name}/p_test.rego:3: p_test.test_it: fail\n")
+    assert (as_json.returncode, json.loads(as_json.stdout)["ok"]) == (1, False)

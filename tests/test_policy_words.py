@@ -12,10 +12,15 @@ from extproc.check.policy_words import policy_words
 from extproc.errors import ConfigError
 
 
+def files(directory: Path) -> dict[str, bytes]:
+    """Return what lies in a directory."""
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
 def words(directory: Path, source: str, name: str = "rules.rego") -> list[tuple[str, str]]:
     """Return kind and text of the words of one file."""
     (directory / name).write_text(source)
-    return [(word.kind, word.text) for word in policy_words(directory)]
+    return [(word.kind, word.text) for word in policy_words(files(directory), directory.joinpath)]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +65,7 @@ def test_a_literal_that_is_compared_with_the_input_is_a_word(tmp_path: Path, sou
 def test_a_word_has_its_line(tmp_path: Path) -> None:
     """Texts over several lines count too."""
     (tmp_path / "a.rego").write_text('x := `one\ntwo`\n\nallow if input.operation.action == "serch"\n')
-    assert [word.place for word in policy_words(tmp_path)] == [f"{tmp_path / 'a.rego'}:4"]
+    assert [word.place for word in policy_words(files(tmp_path), tmp_path.joinpath)] == [f"{tmp_path / 'a.rego'}:4"]
 
 
 def test_tests_of_the_policy_are_not_read(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ anybody. It changes nothing but the socket's directory, which it makes when abse
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import difflib
 import json
@@ -13,7 +14,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Final, get_args, get_type_hints
@@ -23,10 +24,16 @@ from extproc.administration import Act
 from extproc.check.policy_words import Kind, Word, policy_words
 from extproc.config import load
 from extproc.config.types import Config, Database, EngineName, Issuer
+from extproc.configured import opa_server
 from extproc.decision import STRENGTH
+from extproc.engines.build import build
 from extproc.engines.bundle import Bundle, read_bundle
+from extproc.engines.opa import OpaEngine
+from extproc.engines.opa_program import require_loads
 from extproc.engines.process import Process
-from extproc.errors import ConfigError, Error
+from extproc.engines.signature import SigningKey
+from extproc.engines.source import Source
+from extproc.errors import ConfigError, EngineError, Error
 from extproc.operation import Operation, Principal
 from extproc.private import open_to_others, private_directory, write_private
 from extproc.protocols import credential_headers
@@ -36,6 +43,7 @@ _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"
 """Members of a JWK that make it private or symmetric: RFC 7518 sections 6.2.2, 6.3.2 and 6.4."""
 _PUBLIC_TYPES: Final = frozenset({"EC", "RSA", "OKP"})
 _VALIDATE_TIMEOUT: Final = 60.0
+_OPA_TIMEOUT: Final = 5.0
 _CONDITIONS: Final = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "in", "nin", "and", "or", "not"})
 _SCOPES: Final = frozenset({"cluster", "collection", "database", "records"})
 _CALLERS: Final = frozenset({"everyone", "role:", "group:", "kind:human", "kind:workload"})
@@ -117,7 +125,7 @@ def check(path: Path) -> list[str]:
     warnings += [warning for source in _secrets(config) for warning in _check_secret(source)]
     private_directory(config.service.socket.parent)
     _check_writable(config.audit.directory)
-    _check_policy(config)
+    warnings += _check_policy(config)
     _check_envoy(config)
     otlp = config.audit.otlp
     if otlp is not None and not otlp.tls and not otlp.loopback:
@@ -144,6 +152,11 @@ def _secrets(config: Config) -> Iterator[SecretSource]:
         for tls in (database.tls, database.upstream_tls):
             if tls and tls.key:
                 yield tls.key
+    if config.policy.engine == "opa":
+        if config.policy.opa.token:
+            yield config.policy.opa.token
+        if config.policy.opa.tls and config.policy.opa.tls.key:
+            yield config.policy.opa.tls.key
     yield from (key.value for key in config.masking.keys)
     for source in (config.audit.signing_key, config.audit.sealing_key):
         if not isinstance(source, SecretFile) or source.path.exists():
@@ -185,19 +198,36 @@ def _check_writable(directory: Path) -> None:
         raise ConfigError(f"{directory}: the audit log cannot be written there; choose a directory that you own")
 
 
-def _check_policy(config: Config) -> None:
-    bundle, library = config.policy.bundle, config.policy.library
-    if bundle is None:
-        raise ConfigError("policy.bundle is missing; it names the directory with the .rego files")
+def _check_policy(config: Config) -> Iterator[str]:
+    policy = config.policy
+    if policy.bundle is not None:
+        source = Source(path=policy.bundle, library=policy.library, key=policy.verification_key)
+        files = source.files()
+        bundle = read_bundle(files, source.path)
+        entrypoints = (policy.entrypoint, *_administration(bundle))
+        if policy.engine == "embedded":
+            _check_in_process(bundle, entrypoints)
+        elif policy.opa.managed:
+            key = SigningKey.create()
+            archive = build(files, source.path, key).archive
+            for entrypoint in entrypoints:
+                require_loads(archive, key.public(), entrypoint)
+        _check_words(config, policy_words(files, source.place))
+    if policy.engine == "opa" and not policy.opa.managed:
+        yield from asyncio.run(_opa_warnings(config))
+
+
+def _check_in_process(bundle: Bundle, entrypoints: Iterable[str]) -> None:
     try:
-        policy = read_bundle(bundle, library)
-        for entrypoint in (config.policy.entrypoint, *_administration(policy)):
-            process = Process(policy, entrypoint)
+        for entrypoint in entrypoints:
+            process = Process(bundle, entrypoint)
             process.start()
             process.stop()
     except Error as error:
         raise ConfigError(f"policy: {' '.join(str(error).split())}") from error
-    words = [word for directory in filter(None, (bundle, library)) for word in policy_words(directory)]
+
+
+def _check_words(config: Config, words: list[Word]) -> None:
     known = _vocabulary(config)
     for word in words:
         if word.text not in known[word.kind]:
@@ -210,6 +240,18 @@ def _check_policy(config: Config) -> None:
 def _administration(policy: Bundle) -> list[str]:
     """Return the entry point of administration, where the policy has a package for it."""
     return [_ADMINISTRATION] if any(map(_ADMINISTERS.search, policy.modules.values())) else []
+
+
+async def _opa_warnings(config: Config) -> list[str]:
+    """Ask an OPA of somebody else's once: it need not run yet, but nobody should be surprised that all is denied until then."""
+    engine = OpaEngine(opa_server(config), config.policy.entrypoint, _OPA_TIMEOUT)
+    try:
+        await engine.look()
+    except EngineError as error:
+        return [f"policy.opa: {config.policy.opa.url}: {error}; until that changes, every request is denied"]
+    finally:
+        await engine.close()
+    return []
 
 
 def _vocabulary(config: Config) -> dict[Kind, frozenset[str]]:

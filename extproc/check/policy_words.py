@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import yaml
 
+from extproc.engines.bundle import DATA_FILES, Files
 from extproc.errors import ConfigError
 
 Kind = Literal[
@@ -59,7 +60,6 @@ _CALLERS: Final = frozenset({"exempt", "for", "seen_by"})
 """Lists in the library's data that say who."""
 _PREFIX: Final = re.compile(r"^(role:|group:).+", re.DOTALL)
 _LIBRARY_DATA: Final = "vecgate"
-_DATA_FILES: Final = frozenset({"data.json", "data.yaml", "data.yml"})
 _KEYWORDS: Final = frozenset(
     ["as", "contains", "default", "else", "every", "if", "import", "in", "not", "package", "some", "with"]
 )
@@ -83,25 +83,26 @@ class _Token:
     line: int
 
 
-def policy_words(bundle: Path) -> list[Word]:
-    """Return the words of every .rego file below `bundle`, tests left out, and of its data files."""
+def policy_words(files: Files, place: Callable[[str], Path]) -> list[Word]:
+    """Return the words of a policy's .rego files, tests left out, and of its data files; `place` says where one lies."""
     words: list[Word] = []
-    for path in sorted(bundle.rglob("*")):
+    for name, content in sorted(files.items()):
+        path = place(name)
         if path.suffix == ".rego" and not path.name.endswith("_test.rego"):
-            words += _Rules(_tokens(_read(path)), path).words()
-        elif path.name in _DATA_FILES:
-            document = _document(path)
+            words += _Rules(_tokens(_text(content, path)), path).words()
+        elif path.name in DATA_FILES:
+            document = _document(content, path)
             words += _data_words(document, str(path))
             if isinstance(document, dict):
                 words += _caller_words(document.get(_LIBRARY_DATA), str(path))
     return words
 
 
-def _read(path: Path) -> str:
+def _text(content: bytes, path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as UTF-8 text") from error
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text") from error
 
 
 def _tokens(source: str) -> list[_Token]:
@@ -218,9 +219,10 @@ class _Rules:
         return self._tokens[index].text if inside and self._tokens[index].kind == kind else ""
 
 
-def _document(path: Path) -> Any:
+def _document(content: bytes, path: Path) -> Any:
+    text = _text(content, path)
     try:
-        return json.loads(_read(path)) if path.suffix == ".json" else yaml.safe_load(_read(path))
+        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: is not a {path.suffix.removeprefix('.').upper()} document") from error
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from extproc.config.forms import Url
 from extproc.config.reader import Reader
-from extproc.config.types import Config, Database, Issuer, ListenerTls
+from extproc.config.types import Config, Database, Issuer, ListenerTls, Opa, Policy, UpstreamTls
 from extproc.errors import ConfigError
 
 BUILT_ENGINES: Final = ("chroma",)
@@ -50,6 +51,11 @@ def admin_path(config: Config) -> Path:
     return config.service.socket.with_name("envoy-admin.sock")
 
 
+def opa_path(config: Config) -> Path:
+    """Return the unix socket of a managed OPA, in the same private directory as the workers' sockets."""
+    return config.service.socket.with_name("opa.sock")
+
+
 def buffer_bytes(config: Config) -> int:
     """Return how much of a body Envoy holds: a little more than allowed, so that this service says what is too large."""
     return config.limits.body + _BUFFER_MARGIN
@@ -74,8 +80,7 @@ def _complaints(config: Config) -> Iterator[Complaint]:
     authorities = [each.match.authority.lower() if each.match else None for each in config.databases]
     yield from _repeated("databases", "match.authority", authorities)
     yield from _about_identity(config)
-    if config.policy.bundle is None:
-        yield "policy", "`bundle` is missing; name the directory with the .rego files"
+    yield from _about_policy(config.policy)
     yield from _repeated("masking.keys", "id", [key.id for key in config.masking.keys])
     if max(len(bytes(path)) for path in (*socket_paths(config), admin_path(config))) > _LONGEST_SOCKET:
         yield "service.socket", f"is too long for a unix socket; at most {_LONGEST_SOCKET} bytes, so choose a shorter directory"
@@ -91,8 +96,6 @@ def _unbuilt(config: Config) -> Iterator[Complaint]:
             yield f"{where}.grpc", "is not available yet; remove it"
         if each.enforcement == "observe":
             yield f"{where}.enforcement", "`observe` is not available yet; use enforce"
-    if config.policy.engine == "opa" or config.policy.opa:
-        yield "policy.opa" if config.policy.opa else "policy.engine", "OPA is not available yet; use `engine: embedded`"
     if config.control:
         yield "control", "is not available yet; remove it"
     if config.service.listen or config.service.tls or config.service.peers:
@@ -103,16 +106,40 @@ def _unbuilt(config: Config) -> Iterator[Complaint]:
 
 def _about_database(each: Database, where: str) -> Iterator[Complaint]:
     yield from _about_tls(each, where)
-    if each.upstream_tls:
-        if not each.upstream.tls:
-            yield f"{where}.upstream_tls", "has no effect on an http:// upstream; use https:// or remove it"
-        if (each.upstream_tls.certificate is None) != (each.upstream_tls.key is None):
-            yield f"{where}.upstream_tls", "`certificate` and `key` go together"
+    yield from _about_client_tls(each.upstream_tls, each.upstream, f"{where}.upstream_tls")
     if each.credential and each.credential.header in _OWN_HEADERS:
         yield (
             f"{where}.credential.header",
             "is a header that carries something else; name the one that the database reads a key from",
         )
+
+
+def _about_client_tls(tls: UpstreamTls | None, url: Url, where: str) -> Iterator[Complaint]:
+    if tls is not None:
+        if not url.tls:
+            yield where, "has no effect on http://; use https:// or remove it"
+        if (tls.certificate is None) != (tls.key is None):
+            yield where, "`certificate` and `key` go together"
+
+
+def _about_policy(policy: Policy) -> Iterator[Complaint]:
+    if policy.bundle is None and (policy.engine == "embedded" or policy.opa.managed):
+        yield "policy", "`bundle` is missing; name the directory with the .rego files, or a bundle file"
+    if policy.bundle is None and policy.verification_key is not None:
+        yield "policy.verification_key", "verifies a bundle file; name one in `bundle`, or remove it"
+    if policy.engine == "opa":
+        yield from _about_opa(policy.opa)
+
+
+def _about_opa(opa: Opa) -> Iterator[Complaint]:
+    if opa.managed:
+        for name in ("tls", "token"):
+            if getattr(opa, name) is not None:
+                yield f"policy.opa.{name}", "has no effect on a managed OPA, which is on a private socket; remove it"
+    elif not opa.url.tls and not opa.url.loopback:
+        yield "policy.opa.url", "must be https:// off loopback, for whoever answers in OPA's place decides"
+    else:
+        yield from _about_client_tls(opa.tls, opa.url, "policy.opa.tls")
 
 
 def _about_tls(each: Database, where: str) -> Iterator[Complaint]:

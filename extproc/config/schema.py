@@ -9,7 +9,7 @@ from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from extproc.config.forms import DURATION, ENVIRONMENT, Form
+from extproc.config.forms import DURATION, ENVIRONMENT, Form, Url
 from extproc.config.reader import note, required, unwrap
 from extproc.config.types import Config, Kept, Range
 from extproc.secret import SecretFile
@@ -81,6 +81,8 @@ def _default(member: Field[Any]) -> dict[str, Any]:
             return {"default": plain}
         case Path() as path:
             return {"default": str(path)}
+        case Url() as url:
+            return {"default": str(url)}
         case SecretFile(path=path):
             return {"default": {"file": str(path)}}
         case _:

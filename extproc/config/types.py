@@ -24,6 +24,7 @@ from extproc.config.forms import (
     Origin,
     Size,
     Text,
+    Url,
 )
 from extproc.secret import SecretFile, SecretSource
 
@@ -51,6 +52,7 @@ EngineName = Literal["chroma", "qdrant", "weaviate", "milvus", "pinecone", "open
 
 AUDIT_KEY: Final = SecretFile(path=Path("var/keys/audit.key"))
 SEALING_KEY: Final = SecretFile(path=Path("var/keys/sealing.key"))
+OPA_URL: Final = Url(scheme="http", host="127.0.0.1", port=8181)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,18 +157,21 @@ class Identity:
 class Opa:
     """An OPA server."""
 
-    url: Annotated[BaseUrl, "its API"]
+    url: Annotated[BaseUrl, "its API; a managed one is on a private socket in its place"] = OPA_URL
     managed: Annotated[bool, "started and stopped by `vecgate up`"] = False
+    tls: Annotated[UpstreamTls | None, "towards an https url"] = None
+    token: Annotated[HiddenValue | None, "bearer token, where OPA asks for one"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Who decides."""
 
-    engine: Annotated[Literal["embedded", "opa"], "Rego in this process, or an OPA server"] = "embedded"
-    bundle: Annotated[Path | None, "directory of .rego and data files (embedded)"] = None
+    engine: Annotated[Literal["embedded", "opa"], "Rego in a process of the gateway's own, or an OPA server"] = "embedded"
+    bundle: Annotated[Path | None, "directory of .rego and data files, or a signed bundle file"] = None
     library: Annotated[Path | None, "directory of .rego files that are read together with the bundle's"] = None
-    opa: Annotated[Opa | None, "the OPA server (opa)"] = None
+    verification_key: Annotated[Certificate | None, "public key that verifies a bundle file, PEM"] = None
+    opa: Annotated[Opa, "the OPA server (opa)"] = field(default_factory=Opa)
     entrypoint: Annotated[Entrypoint, "the rule that is the decision"] = "vecgate/authz/decision"
 
 

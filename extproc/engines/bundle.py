@@ -1,105 +1,101 @@
-"""A policy on disk: the .rego files of a directory, its data files, and the revision that names exactly these bytes.
-
-Rules that several policies share may lie in a second directory, the library.
+"""A policy, read from its files: Rego modules, one document of data, and the revision that names what it decides by.
 
 Data is laid out as OPA lays out a bundle: ``data.json``, ``data.yaml`` or ``data.yml`` hold the document of the folder that
-they are in. Tests (``*_test.rego``) and whatever starts with a dot are left out. Nothing here knows what evaluates a policy.
+they are in; ``.manifest`` holds what the author calls the revision. Pure: where the files come from is `source`'s business,
+and nothing here knows what evaluates a policy.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import yaml
 
 from extproc.errors import ConfigError
 
-_DATA_FILES: Final = frozenset({"data.json", "data.yaml", "data.yml"})
-_MANIFEST: Final = ".manifest"
-_LIBRARY: Final = "library"
-"""The folder in which a library's rules stand among the others, in names and in errors."""
+Files = Mapping[str, bytes]
+"""Contents by relative name, with slashes."""
+
+DATA_FILES: Final = frozenset({"data.json", "data.yaml", "data.yml"})
+MANIFEST: Final = ".manifest"
+_UNDERSTOOD: Final = frozenset({"revision", "roots", "rego_version", "metadata"})
+"""Members of a manifest; any other changes what OPA makes of the files."""
+_REVISION: Final = re.compile(r"[!-~]{1,128}")
 _DIGEST_SHOWN: Final = 16  # 64 bits name a revision; the log keeps the whole of what was decided anyway
+_PACKAGE: Final = re.compile(r"^\s*package\s+([A-Za-z_]\w*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """What a directory holds: `modules` by path relative to it, `data` merged, and the `revision`."""
+    """What the files say: `modules` by relative name, `data` merged, and the `revision`."""
 
     modules: dict[str, str]
     data: dict[str, Any]
     revision: str
 
 
-def read_bundle(directory: Path, library: Path | None = None) -> Bundle:
-    """Read the policy in `directory`, together with the rules in `library`, where there is one.
+def plain_revision(text: object) -> bool:
+    """Whether `text` may name a revision: it stands in logs, spans and leaves."""
+    return isinstance(text, str) and bool(_REVISION.fullmatch(text))
 
-    A library holds rules alone: what they look up is the policy's own data. Raises `ConfigError`, which names the file and what
-    to do.
-    """
-    found = _files(directory, "policy.bundle")
-    if library is not None:
-        found |= _library(library, found)
+
+def read_bundle(files: Files, place: Path) -> Bundle:
+    """Return the policy that `files` are; `place` is where they were found. Raises `ConfigError`, which says what to do."""
     modules: dict[str, str] = {}
     data: dict[str, Any] = {}
-    digest = hashlib.sha256()
-    manifest: dict[str, Any] = {}
-    for name, path in sorted(found.items()):
-        content = _read(path)
-        for part in (name.encode(), content):
-            digest.update(len(part).to_bytes(8, "big") + part)
-        if path.suffix == ".rego":
+    for name, content in sorted(files.items()):
+        path = place / name
+        if name.endswith(".rego"):
             modules[name] = _text(content, path)
-        elif path.name == _MANIFEST:
-            manifest = _document(content, path)
-        else:
+        elif path.name in DATA_FILES:
             document = _document(content, path)
             for folder in reversed(PurePosixPath(name).parent.parts):
                 document = {folder: document}
             _merge(data, document, path)
     if not modules:
-        raise ConfigError(f"{directory}: holds no policy; put .rego files there")
-    content_id = f"sha256:{digest.hexdigest()[:_DIGEST_SHOWN]}"
-    named = manifest.get("revision")
+        raise ConfigError(f"{place}: holds no policy; put .rego files there")
+    manifest = read_manifest(files, place)
+    content_id = f"sha256:{_digest(modules, data)[:_DIGEST_SHOWN]}"
+    named = manifest.get("revision") or content_id
+    if not plain_revision(named):
+        raise ConfigError(f"{place / MANIFEST}: its revision must be 1 to 128 visible ASCII characters")
     # The author's name for a revision says nothing of what was really loaded, so the content is always part of it.
-    return Bundle(modules=modules, data=data, revision=f"{named}@{content_id}" if named else content_id)
+    revision = named if named.rpartition("@")[2] == content_id else f"{named}@{content_id}"
+    return Bundle(modules=modules, data=data, revision=revision)
 
 
-def _files(directory: Path, key: str) -> dict[str, Path]:
-    """Return the policy's files by relative name; `key` is what names the directory."""
-    if not directory.is_dir():
-        raise ConfigError(f"{directory}: is no directory; {key} names the one with the .rego files")
-    found = {}
-    for path in directory.rglob("*"):
-        name = path.relative_to(directory)
-        hidden = any(part.startswith(".") for part in name.parts)
-        wanted = (path.suffix == ".rego" and not path.name.endswith("_test.rego")) or path.name in _DATA_FILES
-        if path.is_file() and (name.as_posix() == _MANIFEST or (wanted and not hidden)):
-            found[name.as_posix()] = path
-    return found
+def read_manifest(files: Files, place: Path) -> dict[str, Any]:
+    """Return what the manifest says; nothing where there is none. Raises `ConfigError` for what only OPA understands."""
+    if MANIFEST not in files:
+        return {}
+    manifest = _document(files[MANIFEST], place / MANIFEST)
+    if foreign := manifest.keys() - _UNDERSTOOD:
+        raise ConfigError(f"{place / MANIFEST}: {min(foreign)!r} changes what the files mean to OPA and is not understood here")
+    if manifest.get("rego_version", 1) != 1:
+        raise ConfigError(f"{place / MANIFEST}: `rego_version` must be 1; write the policy in today's Rego")
+    return manifest
 
 
-def _library(directory: Path, found: dict[str, Path]) -> dict[str, Path]:
-    """Return the rules of a library by names that are not among those `found`."""
-    rules = {f"{_LIBRARY}/{name}": path for name, path in _files(directory, "policy.library").items()}
-    for name, path in rules.items():
-        if path.suffix != ".rego":
-            raise ConfigError(f"{path}: a library is rules alone; put data into the directory that policy.bundle names")
-        if name in found:
-            raise ConfigError(f"{found[name]}: the policy has the library already; leave policy.library out")
-    if not rules:
-        raise ConfigError(f"{directory}: holds no rules; policy.library names a directory with .rego files")
-    return rules
+def roots(bundle: Bundle) -> list[str]:
+    """Return the first names of all packages and data: what a bundle of OPA's owns."""
+    packages = {found[1] for text in bundle.modules.values() if (found := _PACKAGE.search(text))}
+    return sorted(packages | bundle.data.keys())
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read; check its permissions") from error
+def _digest(modules: Mapping[str, str], data: dict[str, Any]) -> str:
+    """Return a digest of what is decided by: the same for a directory and for the bundle file that is built from it."""
+    digest = hashlib.sha256()
+    documents = {name: text.encode() for name, text in modules.items()}
+    for name, content in [*sorted(documents.items()), ("", json.dumps(data, sort_keys=True).encode())]:
+        for part in (name.encode(), content):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
 
 
 def _text(content: bytes, path: Path) -> str:
@@ -112,22 +108,14 @@ def _text(content: bytes, path: Path) -> str:
 def _document(content: bytes, path: Path) -> dict[str, Any]:
     text = _text(content, path)
     try:
-        if path.suffix in {".yaml", ".yml"}:
-            document = yaml.safe_load(text)
-            json.dumps(document, allow_nan=False)
-        else:
-            document = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, TypeError, yaml.YAMLError) as error:
+        document = yaml.safe_load(text) if path.suffix in {".yaml", ".yml"} else json.loads(text)
+        json.dumps(document, allow_nan=False)
+    except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         kind = "YAML" if path.suffix in {".yaml", ".yml"} else "JSON"
         raise ConfigError(f"{path}: is not a {kind} document of plain values; correct it") from error
     if not isinstance(document, dict) or not _keys_are_text(document):
         raise ConfigError(f"{path}: must hold an object whose keys are strings; quote the others")
     return document
-
-
-def _no_constant(name: str) -> NoReturn:
-    message = f"{name} is not a number"
-    raise ValueError(message)
 
 
 def _keys_are_text(value: object) -> bool:

@@ -1,8 +1,9 @@
 """Remember decisions that say how long they hold; an Engine in front of an Engine.
 
 The key is the revision and the whole policy input but the time and the exchange's id, so a decision is found again only for
-a question that is the same in every word, the token's claims included. Nothing is kept that needs an approval or a budget,
-and nothing for longer than the token lives. What is not cached is asked again; no failure is ever kept.
+a question that is the same in every word, the token's claims included, and only while its revision is in force. Nothing is
+kept that needs an approval or a budget, and nothing for longer than the token lives. What is not cached is asked again; no
+failure is ever kept.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from typing import Final
 
 import msgspec
 
-from extproc.decision import ApprovalObligation, BudgetObligation, Decision, Engine, Input, duration
+from extproc.decision import ApprovalObligation, BudgetObligation, Decision, Input, duration
+from extproc.engines.engine import Decided, Engine
 
 _MOST_ENTRIES: Final = 4096
 """How many decisions are kept; some 2 KiB each."""
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    decision: Decision
+    decided: Decided
     since: float
     until: float
 
@@ -40,10 +42,11 @@ class DecisionCache:
         """The revision of the policy behind the cache."""
         return self._engine.revision
 
-    async def decide(self, asked: Input) -> Decision:
+    async def decide(self, asked: Input) -> Decided:
         """Return the decision of one operation, from memory where it still holds. Raises `EngineError`."""
+        revision = self._engine.revision
         try:
-            key = self._key(asked)
+            key = self._key(asked, revision)
         except (TypeError, ValueError, OverflowError):
             return await self._engine.decide(asked)  # an input without a key is the engine's to judge
         now = self._clock()
@@ -52,27 +55,28 @@ class DecisionCache:
             # The clock may be set back; then an entry seems to come from the future, and its age is unknown.
             if kept.since <= now < kept.until:
                 self._kept.move_to_end(key)
-                return kept.decision
+                return kept.decided
             del self._kept[key]
-        decision = await self._engine.decide(asked)
-        lifetime = _lifetime(decision)
+        decided = await self._engine.decide(asked)
+        lifetime = _lifetime(decided.decision)
         until = min(now + lifetime, _token_end(asked))
-        # A policy that was replaced meanwhile may have decided under either revision.
-        if lifetime > 0 and now < until and key == self._key(asked):
-            self._kept[key] = _Kept(decision, now, until)
+        if lifetime > 0 and now < until:
+            if decided.revision != revision:  # the policy was replaced meanwhile
+                key = self._key(asked, decided.revision)
+            self._kept[key] = _Kept(decided, now, until)
             if len(self._kept) > self._most:
                 self._kept.popitem(last=False)
-        return decision
+        return decided
 
     async def close(self) -> None:
         """Forget everything and close the engine."""
         self._kept.clear()
         await self._engine.close()
 
-    def _key(self, asked: Input) -> bytes:
+    def _key(self, asked: Input, revision: str) -> bytes:
         context = asked.context
         circumstances = (context.source, context.user_agent, context.approval)
-        return self._encode((self._engine.revision, asked.principal, asked.operation, circumstances))
+        return self._encode((revision, asked.principal, asked.operation, circumstances))
 
 
 def _lifetime(decision: Decision) -> float:

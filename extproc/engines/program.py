@@ -23,6 +23,9 @@ from extproc.errors import ConfigError, EngineError
 
 _ERROR_PLACE: Final = re.compile(r"\(error \d+:([^|]+)\|(\d+)\|")
 _ERROR_TEXT: Final = re.compile(r"\(errormsg \d+:([^)\n]*)\)")
+_CONFLICT: Final = re.compile(r"\(errormsg \d+:(?:.* must not produce multiple outputs|object keys must be unique)")
+_TOKEN: Final = re.compile(r"""\#[^\n]*|`[^`]*`|"(?:[^"\\\n]|\\.)*"|[:=!<>]=|(?P<unifies>=)""")
+"""A comment, a string, a comparison or assignment, or a bare ``=``."""
 _UNDEFINED: Final = "undefined"
 
 
@@ -43,6 +46,8 @@ class Program:
     @classmethod
     def compile(cls, bundle: Bundle, entrypoints: tuple[str, ...]) -> Program:
         """Compile `bundle`. Raises `ConfigError` for what does not compile or may not run in process."""
+        for name, text in bundle.modules.items():
+            _require_no_unification(name, text)
         source = _interpreter()
         try:
             data = json.dumps(veil_value(bundle.data), ensure_ascii=False)
@@ -88,18 +93,20 @@ class Program:
             raise EngineError("the policy input holds what the engine cannot represent", code="policy_input_invalid") from error
         try:
             output = self._interpreter.query_bundle_entrypoint(self._compiled, entrypoint)
-            text = str(output) if output.ok() else ""
+            if not output.ok():
+                errors = output.node()
+                raise _failure("".join(errors.at(index).json() for index in range(len(errors))))
+            text = str(output)
             results = _Results() if text == _UNDEFINED else _RESULTS.decode(text)
         except (regopy.RegoError, ValueError) as error:
-            # The library's text may quote the input, so it goes no further.
-            raise EngineError("the policy failed", code="policy_error") from error
+            raise _failure("") from error
         match results.expressions:
             case ():
                 raise EngineError("the policy gives no decision", code="policy_undefined")
             case (value,):
                 return unveil_json(bytes(value))
             case _:
-                raise EngineError("the policy gives several decisions", code="policy_ambiguous")
+                raise _several()
 
 
 def _interpreter() -> Any:
@@ -109,6 +116,14 @@ def _interpreter() -> Any:
     return interpreter
 
 
+def _require_no_unification(name: str, text: str) -> None:
+    """Refuse ``=``: where a name has a value already, or is a rule's, the library gives it another one and compares nothing."""
+    for token in _TOKEN.finditer(text):
+        if token["unifies"]:
+            line = text.count("\n", 0, token.start()) + 1
+            raise ConfigError(f"{name}:{line}: `=` is not proven for the embedded engine: write `:=` or `==`")
+
+
 def _require_entrypoints(plan: dict[str, Any]) -> None:
     """Refuse an entry point that no rule stands behind: its plan calls no function."""
     functions = {function["name"] for function in plan["funcs"]["funcs"]}
@@ -116,6 +131,15 @@ def _require_entrypoints(plan: dict[str, Any]) -> None:
         if f"g0.data.{each['name'].replace('/', '.')}" not in functions:
             rule = each["name"].replace("/", ".")
             raise ConfigError(f"the policy has no rule data.{rule}; add it, or correct policy.entrypoint")
+
+
+def _failure(text: str) -> EngineError:
+    """Return what a failed evaluation means. The library's text may quote the input, so it goes no further."""
+    return _several() if _CONFLICT.search(text) else EngineError("the policy failed", code="policy_error")
+
+
+def _several() -> EngineError:
+    return EngineError("the policy gives several decisions", code="policy_ambiguous")
 
 
 def _compile_error(text: str, bundle: Bundle) -> str:

@@ -4,7 +4,8 @@ Chroma names collections by UUID on most paths and does not check there that the
 collection's own. So the id is read in every spelling that Chroma reads, brought to one, and the database is asked for the
 collection's name under exactly that tenant and database: one that is elsewhere does not exist. The database is also asked
 whether a collection is there that a client wants to get or else create: if so, the client looks it up, and no more. What may
-be asked is in `chroma_forms`, what it means in `chroma_operations`, what comes back in `chroma_answer` and `chroma_errors`.
+be asked is in `chroma_forms`, what it means in `chroma_operations`, whose records it may be about in `chroma_records`, what
+comes back in `chroma_answer` and `chroma_errors`.
 """
 
 from __future__ import annotations
@@ -74,8 +75,8 @@ class Chroma:
         """
         form = _form(reading)
         if reading.questions[0].topic == chroma_records.OWN:
-            chroma_records.refuse_foreign(reading.questions, facts)
-            return msgspec.structs.replace(reading, questions=())
+            form = chroma_records.settled(form, reading.questions, facts)
+            return msgspec.structs.replace(reading, form=form, questions=())
         (question,) = reading.questions
         found = _found(form, facts[question])
         if form.kind == "create":

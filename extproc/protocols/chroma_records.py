@@ -31,6 +31,7 @@ _NOT_PLAIN: Final = frozenset(b"[{")
 """How a list or an object begins."""
 
 _Record = dict[str, msgspec.Raw]
+_entries: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def bound(terms: tuple[Terms, ...]) -> bool:
@@ -87,11 +88,32 @@ def questions(form: Form, terms: Terms) -> tuple[Question, ...]:
     )
 
 
-def refuse_foreign(asked: tuple[Question, ...], facts: Facts) -> None:
-    """Raise `Denied` (``record_foreign``) where a record that is there is not among the caller's own."""
+def settled(form: Form, asked: tuple[Question, ...], facts: Facts) -> Form:
+    """Return a write as it may go on now that it is known whose the records are.
+
+    An update leaves out what is not there. Chroma says that it ignores it, but keeps it in its log, and may give its vector to
+    a record of that id that is added later, by whomever. Raises `Denied` (``record_foreign``) where a record that is there is
+    not among the caller's own, `Malformed`.
+    """
     own, there = (_ids(facts[question]) for question in asked)
     if not there <= own:
         raise Denied("a record that the request writes is there already, and not the caller's own", code="record_foreign")
+    body = form.body or {}
+    kept = [index for index, each in enumerate(body["ids"]) if each in there]
+    if form.kind != "update" or len(kept) == len(body["ids"]):
+        return form
+    columns = {name: _selected(name, column, kept, len(body["ids"])) for name, column in body.items()}
+    return msgspec.structs.replace(form, body=columns)
+
+
+def _selected(name: str, column: Any, kept: list[int], count: int) -> Any:
+    """Return the entries of a column of records that are `kept`, of `count`."""
+    if column is None:
+        return None
+    found = _entries(column) if isinstance(column, msgspec.Raw) else column
+    if len(found) != count:
+        raise Malformed(f"'{name}' and 'ids' are not of one length")
+    return [found[index] for index in kept]
 
 
 def _ids(answer: object) -> set[str]:

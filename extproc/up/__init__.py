@@ -1,8 +1,8 @@
-"""Everything in the foreground: workers, then Envoy, kept running; "ready" once every listener answers; an orderly end.
+"""Everything in the foreground: a managed OPA, workers, then Envoy, kept running; "ready" once every listener answers.
 
 What dies is started again after a pause that grows. On SIGTERM or SIGINT the listeners close first, what is under way may end,
-then Envoy goes and the workers last, because they still write what Envoy's last exchanges came to. Children never outlive this
-process. How a part works is none of this module's business; it knows commands, sockets and exit statuses.
+then Envoy goes, then the workers, because they still write what Envoy's last exchanges came to, and OPA last. Children never
+outlive this process. How a part works is none of this module's business; it knows commands, sockets and exit statuses.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from extproc.errors import ConfigError
 from extproc.private import private_directory, write_private
 from extproc.protocols import credential_headers
 from extproc.up.child import Child, Part
+from extproc.up.opa import ManagedOpa
 
 _START_TIMEOUT: Final = 60.0
 """Seconds until every part must answer for the first time."""
@@ -35,6 +36,7 @@ _EXCHANGES_GRACE: Final = 15.0
 _ENVOY_GRACE: Final = 5.0
 _WORKER_GRACE: Final = 30.0
 """Seconds for a worker's own drain, which is 20, and the flush of its log."""
+_OPA_GRACE: Final = 5.0
 _ADMIN_TIMEOUT: Final = 2.0
 _ACTIVE: Final = re.compile(r"^http\.(?!admin\.)[^:]*\.downstream_rq_active: ([0-9]+)$", re.MULTILINE)
 
@@ -48,6 +50,7 @@ class Plan:
     sockets: tuple[Path, ...]
     admin: Path
     listeners: tuple[Address, ...]
+    opa: ManagedOpa | None = None
 
 
 def run(path: Path) -> int:
@@ -75,6 +78,7 @@ def plan(config: Config, path: Path) -> Plan:
         sockets=tuple(socket_paths(config)),
         admin=admin_path(config),
         listeners=tuple(database.listen for database in config.databases if database.listen),
+        opa=ManagedOpa(config) if config.policy.engine == "opa" and config.policy.opa.managed else None,
     )
 
 
@@ -86,16 +90,20 @@ async def supervise(what: Plan, *, grace: float = _EXCHANGES_GRACE, announce: Ca
         loop.add_signal_handler(number, stop.set)
     workers = [Child(part) for part in what.workers]
     envoy = Child(what.envoy)
+    opa = Child(what.opa.part) if what.opa else None
     try:
-        if await _come_up(what, workers, envoy, stop):
-            for child in (*workers, envoy):
+        if await _come_up(what, opa, workers, envoy, stop):
+            for child in (*([opa] if opa else []), *workers, envoy):
                 child.settled = True
             (announce or _announce)()
-            await stop.wait()
+            await _until_told(what, stop)
             await _drain(what.admin, grace)
     finally:
         orderly = await envoy.end(_ENVOY_GRACE)
         ended = await asyncio.gather(*(worker.end(_WORKER_GRACE) for worker in workers))
+        if what.opa and opa:
+            ended.append(await opa.end(_OPA_GRACE))
+            await asyncio.to_thread(what.opa.close)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
     return 0 if orderly and all(ended) else 1
@@ -106,17 +114,38 @@ def _announce() -> None:
     sys.stdout.flush()
 
 
-async def _come_up(what: Plan, workers: Sequence[Child], envoy: Child, stop: asyncio.Event) -> bool:
+async def _come_up(what: Plan, opa: Child | None, workers: Sequence[Child], envoy: Child, stop: asyncio.Event) -> bool:
     """Start everything in order; return False when told to stop meanwhile. Raises `ConfigError` where a part fails."""
+    started: list[Child] = []
+    if what.opa and opa:
+        what.opa.socket.unlink(missing_ok=True)
+        opa.start()
+        started.append(opa)
+        if not await _until(_all_answer([_socket_answers(what.opa.socket)]), started, stop):
+            return False
     for worker in workers:
         worker.start()
-    if not await _until(_all_answer([_socket_answers(path) for path in what.sockets]), workers, stop):
+    started += workers
+    if not await _until(_all_answer([_socket_answers(path) for path in what.sockets]), started, stop):
         return False
     what.admin.unlink(missing_ok=True)
     envoy.start()
+    started.append(envoy)
     # Envoy's own word comes first: on the listeners' ports somebody else might answer.
     answers = [_envoy_is_live(what.admin), *(_listener_answers(address) for address in what.listeners)]
-    return await _until(_all_answer(answers), [*workers, envoy], stop)
+    return await _until(_all_answer(answers), started, stop)
+
+
+async def _until_told(what: Plan, stop: asyncio.Event) -> None:
+    """Wait until told to stop; meanwhile a managed OPA is given new policies."""
+    if what.opa is None:
+        await stop.wait()
+        return
+    following = asyncio.create_task(what.opa.follow())
+    following.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so do we then
+    await stop.wait()
+    following.cancel()
+    await asyncio.wait([following])
 
 
 async def _until(condition: Awaitable[None], children: Sequence[Child], stop: asyncio.Event) -> bool:

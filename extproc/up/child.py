@@ -10,6 +10,7 @@ import asyncio
 import ctypes
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,10 +25,11 @@ _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A program to run, and what it is called in logs."""
+    """A program to run, what it is called in logs, and its environment where that is not our own."""
 
     name: str
     command: tuple[str, ...]
+    environment: Mapping[str, str] | None = None
 
 
 class Child:
@@ -41,7 +43,7 @@ class Child:
         self.name = part.name
         self.settled = False
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._command = part.command
+        self._part = part
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._ending = False
@@ -88,7 +90,8 @@ class Child:
         """Run it once; return its exit status, or 127 where it cannot be started."""
         try:
             self._process = process = await asyncio.create_subprocess_exec(
-                *self._command,
+                *self._part.command,
+                env=self._part.environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,

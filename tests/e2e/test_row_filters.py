@@ -433,6 +433,36 @@ def test_an_id_that_its_owner_gives_up_is_free(gateway: Gateway, behind: Collect
     assert stored(behind)["a1"] == [{"tenant": "t2"}, None, [5.0, 5.0]]
 
 
+def test_chroma_gives_a_later_record_the_vector_of_an_update_that_it_ignored(chroma: int) -> None:
+    """The flaw for which an update must not name what is not there: whoever adds that record later has another's vector."""
+    past = chroma_client(chroma).create_collection("planted", embedding_function=None)
+    past.add(ids=["other"], embeddings=[[0.0, 0.0]])
+    past.update(ids=["to come"], embeddings=[[9.0, 9.0]])
+    past.add(ids=["to come"], embeddings=[[1.0, 1.0]])
+    seen = []
+    for turn in range(2):
+        seen.append(stored(past)["to come"][2])
+        past.update(ids=["other"], embeddings=[[float(turn), 0.0]])
+
+    assert [*seen, stored(past)["to come"][2]] == [[1.0, 1.0], [9.0, 9.0], [9.0, 9.0]]
+
+
+def test_a_vector_is_not_planted_for_a_record_to_come(gateway: Gateway, behind: Collection, tap: Tap) -> None:
+    """Of an update nothing reaches Chroma that names a record which is not there; the rest of it does, and is answered."""
+    columns = {"embeddings": [[9, 9], [8, 8], [7, 7]], "documents": ["x", None, "z"]}
+
+    some = asked(gateway, behind, "update", {"ids": ["to come", "a1", "b9"], **columns}, *tenant("t1"))
+    none = asked(gateway, behind, "update", {"ids": ["to come"], "embeddings": [[9, 9]]}, *tenant("t1"))
+
+    assert (some.json(), none.json()) == ({}, {})
+    sent = [json.loads(seen.body) for seen in tap.seen if seen.target == f"{path(behind)}/update"]
+    assert sent == [
+        {"ids": ["a1"], "embeddings": [[8, 8]], "documents": [None], "metadatas": [{"tenant": "t1"}]},
+        {"ids": [], "embeddings": [], "metadatas": []},
+    ]
+    assert stored(behind)["a1"][2] == [8.0, 8.0]
+
+
 def test_an_add_over_ones_own_record_does_nothing_as_in_chroma(gateway: Gateway, behind: Collection) -> None:
     """Chroma ignores an add of what is there, and says so to nobody."""
     before = stored(behind)

@@ -9,6 +9,7 @@ import pytest
 
 from extproc.decision import ApprovalObligation, BudgetObligation, Cache, Decision, Input, LimitObligation
 from extproc.engines.cache import DecisionCache
+from extproc.engines.engine import Decided
 from extproc.errors import EngineError
 
 Asked = Callable[..., Input]
@@ -26,13 +27,13 @@ class FakeEngine:
         self.closed = False
         self.revision = "r1"
 
-    async def decide(self, asked: Input) -> Decision:
+    async def decide(self, asked: Input) -> Decided:
         """Return or raise the answer."""
         assert asked.operation.database == "kb"
         self.asked += 1
         if isinstance(self.answer, EngineError):
             raise self.answer
-        return self.answer
+        return Decided(decision=self.answer, revision=self.revision)
 
     async def close(self) -> None:
         """Note the end."""
@@ -61,7 +62,7 @@ async def test_the_same_question_is_decided_once(asked: Asked) -> None:
     first = await cache.decide(asked(time_ns=1, exchange="e1"))
     second = await cache.decide(asked(time_ns=2, exchange="e2"))
 
-    assert (first, second, engine.asked) == (HELD, HELD, 1)
+    assert (first, second, engine.asked) == (Decided(decision=HELD, revision="r1"), first, 1)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ async def test_a_denial_is_kept_where_it_says_so(asked: Asked) -> None:
     engine, _, cache = parts(Decision(allow=False, reasons=("role_missing",), cache=Cache(ttl="5s")))
     await cache.decide(asked())
 
-    assert not (await cache.decide(asked())).allow
+    assert not (await cache.decide(asked())).decision.allow
     assert engine.asked == 1
 
 
@@ -135,7 +136,7 @@ async def test_a_failure_is_never_kept(asked: Asked) -> None:
         await cache.decide(asked())
     engine.answer = HELD
 
-    assert await cache.decide(asked()) == HELD
+    assert (await cache.decide(asked())).decision == HELD
 
 
 @pytest.mark.parametrize(("later", "times"), [(0, 1), (29.9, 1), (30, 2), (31, 2), (-1, 2)])
@@ -183,18 +184,32 @@ async def test_another_revision_decides_anew(asked: Asked) -> None:
     assert (engine.asked, cache.revision) == (2, "r2")
 
 
-async def test_a_policy_that_changes_meanwhile_is_not_kept(asked: Asked) -> None:
-    """A decision that was under way when the policy was replaced belongs to neither."""
+async def test_a_decision_belongs_to_the_revision_that_made_it(asked: Asked) -> None:
+    """A decision that came of a newer policy than was known is kept under that one, and never served under the old."""
     engine, _, cache = parts()
     decide = engine.decide
 
-    async def replaced(asked: Input) -> Decision:
-        engine.revision += "+"
+    async def replaced(asked: Input) -> Decided:
+        engine.revision = "r2"
         return await decide(asked)
 
     engine.decide = replaced  # type: ignore[method-assign]
-    await cache.decide(asked())
+    first = await cache.decide(asked())
     engine.decide = decide  # type: ignore[method-assign]
+    again = await cache.decide(asked())
+    engine.revision = "r1"
+    old = await cache.decide(asked())
+
+    assert [first.revision, again.revision, old.revision] == ["r2", "r2", "r1"]
+    assert engine.asked == 2
+
+
+async def test_an_engine_without_a_revision_is_asked_each_time(asked: Asked) -> None:
+    """Where it is not known which policy is in force, nothing is served from memory."""
+    engine, _, cache = parts()
+    await cache.decide(asked())
+    engine.revision = ""
+    await cache.decide(asked(limit=1))
     engine.revision = "r1"
     await cache.decide(asked())
 

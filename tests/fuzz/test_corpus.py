@@ -14,10 +14,20 @@ from hypothesis import strategies as st
 from extproc.audit import segments
 from extproc.audit.published import Published
 from extproc.config.reader import Reader
-from extproc.errors import UpstreamError
+from extproc.engines import archive, opa_answer, signature
+from extproc.errors import EngineError, UpstreamError
 from extproc.identity import Identifier
 from extproc.obligations.masking import Mask
-from extproc.protocols import chroma_errors, chroma_forms, chroma_search, chroma_where, routes, strict_json
+from extproc.protocols import (
+    chroma_dialect,
+    chroma_errors,
+    chroma_forms,
+    chroma_records,
+    chroma_search,
+    chroma_where,
+    routes,
+    strict_json,
+)
 from extproc.protocols.adapter import json_immediate
 from extproc.stream import State, Stream
 from extproc.wire import ext_proc_pb2 as wire
@@ -78,6 +88,7 @@ _WITNESSES = {
     "strictness": b'{"a":{"b":1,"b":2}}',
 }
 _RECEIVE = Stream.receive
+_PACK = archive.pack
 _WRITE = chroma_forms.write
 
 
@@ -88,11 +99,20 @@ _WRITE = chroma_forms.write
         ("answer", Mask, "_hide_texts", lambda *_: None),
         ("answer", Mask, "_withhold", lambda *_: None),
         ("answer", Mask, "_refuse_excess", lambda *_: None),
+        ("bundle", signature, "digest", lambda *_: "00"),
+        ("bundle", archive, "pack", lambda files: _PACK({**files, "more": b""})),
         ("configuration", Reader, "error", lambda *_: ValueError("not one of ours")),
         ("error_answer", chroma_errors, "masked", lambda _: _PLAIN_ANSWER),
         ("evidence", Published, "note", lambda _: None),
         ("evidence", segments, "scan", lambda *_: 1 / 0),
         ("identity", Identifier, "_principal", lambda *_: UpstreamError("not one of ours")),
+        ("opa_answer", opa_answer, "_revision", lambda _: "r1"),
+        ("opa_answer", opa_answer, "unreadable", lambda: EngineError("not the reason", code="policy_error")),
+        ("owned", chroma_records, "_filtered", lambda form, _: form),
+        ("owned", chroma_records, "_searched", lambda search, _: search),
+        ("owned", chroma_records, "_stamped", lambda body, _: body.get("metadatas") or [{}] * len(body["ids"])),
+        ("owned", chroma_records, "_refuse_unowned", lambda *_: None),
+        ("owned", chroma_dialect._Chroma, "every", lambda _, clauses: clauses[0]),
         ("path", routes.Target, "__str__", lambda target: "/" + "/".join(target.segments)),
         ("request", chroma_forms, "write", lambda form: (_WRITE(form) or b"").replace(b"ids", b"uris") or None),
         ("search", chroma_search, "tested_fields", lambda _: set()),

@@ -323,12 +323,50 @@ def test_a_write_goes_on_over_what_is_free_or_own(
     for own, there in (([], []), (["a"], ["a"]), (["a", "b"], ["b", "a"])):
         settled = told(adapter, narrowed, {"ids": own}, {"ids": there})
         assert settled.questions == ()
-        assert adapter.write(settled) == adapter.write(narrowed)
+        assert operation == "update" or adapter.write(settled) == adapter.write(narrowed)
     for own, there in (([], ["a"]), (["a"], ["a", "b"])):
         with pytest.raises(Denied) as found:
             told(adapter, narrowed, {"ids": own}, {"ids": there})
         assert found.value.code == "record_foreign"
         assert not isinstance(found.value, Unfulfillable)
+
+
+UPDATE = {
+    "ids": ["a", "b", "c"],
+    "embeddings": [[1], [2.5], [3]],
+    "documents": ["x", None, "z"],
+    "metadatas": [{"n": 1}, None, {"n": 3}],
+    "uris": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        (["c", "b", "a"], [0, 1, 2]),
+        (["c", "a"], [0, 2]),
+        (["b"], [1]),
+        ([], []),
+    ],
+)
+def test_a_vector_is_not_planted_for_a_record_to_come(
+    there: list[str], expected: list[int], adapter: Adapter, ask: Ask, records: str
+) -> None:
+    """An update leaves out the records that are not there, in every column, and nothing else changes."""
+    narrowed = adapter.narrow(ask("POST", f"{records}/update", UPDATE), (FILTER,))
+
+    written = json.loads(adapter.write(told(adapter, narrowed, {"ids": there}, {"ids": there})).body or b"")
+
+    assert written == {name: column and [column[index] for index in expected] for name, column in UPDATE.items()}  # type: ignore[index]
+
+
+@pytest.mark.parametrize("column", ["embeddings", "documents", "uris"])
+def test_columns_of_another_length_are_not_taken_apart(column: str, adapter: Adapter, ask: Ask, records: str) -> None:
+    """Where it is not clear which entry is whose, nothing is left out, and nothing goes on."""
+    narrowed = adapter.narrow(ask("POST", f"{records}/update", {"ids": ["a", "b"], column: ["AAAA"]}), (STAMP,))
+
+    with pytest.raises(Malformed):
+        told(adapter, narrowed, {"ids": ["a"]}, {"ids": ["a"]})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from typing import Any
 
 from extproc.audit.entry import Entry
 from extproc.audit.witness import Witness
-from extproc.decision import Decision, Engine, Input, Level
+from extproc.decision import Decision, Input, Level
+from extproc.engines.engine import Decided, Engine
 from extproc.errors import AuditError
 from extproc.events import Fields, Head, Immediate, Replace, Reply, Request, Response, Side
 from extproc.identity import Identifier, Issuer
@@ -95,12 +96,12 @@ class FixedEngine:
     seen: list[Input] = field(default_factory=list)
     revision: str = "sha256:test"
 
-    async def decide(self, asked: Input) -> Decision:
+    async def decide(self, asked: Input) -> Decided:
         """Decide."""
         self.seen.append(asked)
         if isinstance(self.outcome, Exception):
             raise self.outcome
-        return self.outcome
+        return Decided(decision=self.outcome, revision=self.revision)
 
     async def close(self) -> None:
         """Hold nothing."""

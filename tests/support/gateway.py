@@ -124,10 +124,20 @@ def configuration(directory: Path, issuer: TestIssuer, port: int, upstream: str,
 
 @contextmanager
 def running(
-    directory: Path, upstream: str, *, policy: Path = ALLOW_ALL, issuer: TestIssuer | None = None, **changes: Any
+    directory: Path,
+    upstream: str,
+    *,
+    policy: Path = ALLOW_ALL,
+    engine: str = "embedded",
+    issuer: TestIssuer | None = None,
+    **changes: Any,
 ) -> Iterator[Gateway]:
-    """Run a gateway in `directory` until the block ends; `changes` are laid over its configuration."""
+    """Run a gateway in `directory` until the block ends; `changes` are laid over its configuration.
+
+    With the engine ``opa`` the gateway runs an OPA of its own.
+    """
     issuer = issuer or TestIssuer()
+    changes["policy"] = {"engine": engine, "opa": {"managed": engine == "opa"}}
     port = free_port()
     (directory / "mask.key").write_bytes(b"0123456789abcdef0123456789abcdef")
     for secret in directory.glob("*.key"):

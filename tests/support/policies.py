@@ -13,8 +13,8 @@ import msgspec
 import yaml
 
 from extproc.decision import Decision, decode
-from extproc.engines.bundle import read_bundle
 from extproc.engines.process import Process
+from extproc.engines.source import Source
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "rego" / "library"
@@ -77,7 +77,7 @@ def decisions(opa: str, folder: Path, policy: Policy, entrypoint: str, inputs: l
 
 def embedded(policy: Policy, entrypoint: str, inputs: list[Any]) -> list[Decision]:
     """Return what the embedded engine decides."""
-    process = Process(read_bundle(policy.bundle, policy.library), entrypoint)
+    process = Process(Source(path=policy.bundle, library=policy.library).bundle(), entrypoint)
     process.start()
     try:
         return [decode(process.evaluate(msgspec.json.encode(each), _DEADLINE)) for each in inputs]

@@ -73,7 +73,9 @@ class Maker:
             return Act(actor=actor, operation=operation, body=self._deletion(actor))
         ids = self._ids(3)
         body: dict[str, Any] = {"ids": ids}
-        if operation != "update" or self._maybe():
+        # Chroma keeps the vector of an update of what is not there, and gives it to a record that is added later. The gateway
+        # leaves such out of what tenants send; the loader's it passes on.
+        if operation != "update" or (actor != LOADER and self._maybe()):
             body["embeddings"] = [self._vector() for _ in ids]
         if self._maybe():
             body["documents"] = [self._text() if self._maybe() else None for _ in ids]
