@@ -89,7 +89,9 @@ async def serve(config: Config, index: int) -> None:
         }
         server = _server(config, index, guards, ledger)
         signers = [str(Signer.load(f"{config.audit.origin}/{name}", pem).verifier) for pem in held.signing]
-        await ledger.append(_mark("start", engine.revision, keys=" ".join(signers), **_told(ledger)))
+        cosigners = " ".join(each.key for each in config.audit.witnesses)
+        named = {"keys": " ".join(signers), **({"witnesses": cosigners} if cosigners else {})}
+        await ledger.append(_mark("start", engine.revision, **named, **_told(ledger)))
         following = asyncio.create_task(policy.follow(lambda revision: _told_of_policy(ledger, revision)))
         following.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so does the worker then
         await server.start()

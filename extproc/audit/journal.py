@@ -155,7 +155,7 @@ class Journal:
         if self.behind:
             self.show(self.sign())
         self._publisher.settle()
-        self._files.cut(self._segment, self._end)
+        self._trim()
         self.abandon()
 
     def abandon(self) -> None:
@@ -190,12 +190,17 @@ class Journal:
 
     def _rotate(self) -> None:
         self._publisher.settle()  # so that no more than the last segments are ever needed to grow the tree again
-        self._files.cut(self._segment, self._end)
+        self._trim()
         for descriptor in (self._segment, self._slots):
             self._open.remove(descriptor)
             os.close(descriptor)
         self._begin_segment(self.following)
         self._put_slots()
+
+    def _trim(self) -> None:
+        """Cut off what was filled and written ahead: every byte that is left means something."""
+        self._files.cut(self._segment, self._end)
+        self._files.cut(self._slots, (self.following - self._first) * SLOT_BYTES)
 
     def _begin_segment(self, first: int) -> None:
         """Create the segment whose first entry is `first`. It gets its name once it is whole, so no half of one is found."""
@@ -241,8 +246,8 @@ class Journal:
             self._begin_segment(self.following)  # a damaged one is left as it is, for whoever looks into it
         else:
             self._go_on_in(first, last, unpublished=max(0, checkpoint.size - first))
-        if self.following:
-            self.show(_with_others(self.sign(), published.note()))
+        self.show(_with_others(self.sign(), published.note()))
+        self._publisher.tidy(firsts[-2] if len(firsts) > 1 else 0)
         return Recovered(torn=last.torn, restored=max(0, following - checkpoint.size), lost=grown.lost)
 
     def _go_on_in(self, first: int, last: _Scanned, *, unpublished: int) -> None:

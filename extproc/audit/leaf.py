@@ -45,7 +45,11 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Leaf(msgspec.Struct, frozen=True, kw_only=True):
-    """The members of a leaf. `private` is the SHA-256 of the private part's ciphertext, hex like every digest here."""
+    """The members of a leaf.
+
+    `private` is the SHA-256 of the private part's ciphertext, `key` that of the slot with the entry's wrapped key; hex like every
+    digest here.
+    """
 
     version: int
     kind: Kind
@@ -64,14 +68,17 @@ class Leaf(msgspec.Struct, frozen=True, kw_only=True):
     asked: int
     detail: dict[str, str]
     commitments: dict[str, str]
+    key: str
     private: str
     recording: Recorded
 
 
-def encode(entry: Entry, *, log: str, index: int, salts: Salts, private: bytes, recording: bytes | None) -> bytes:
+def encode(
+    entry: Entry, *, log: str, index: int, salts: Salts, slot: bytes, private: bytes, recording: bytes | None
+) -> bytes:
     """Return the leaf of `entry`, without a line feed.
 
-    `private` and `recording` are the ciphertexts that the leaf commits to. Raises `ValueError` for text that has no UTF-8 form
+    `slot`, `private` and `recording` are what the leaf commits to: a wrapped key and ciphertexts. Raises `ValueError` for text that has no UTF-8 form
     and for a name in `detail` that is not ASCII.
     """
     if not all(name.isascii() for name in entry.detail):
@@ -95,6 +102,7 @@ def encode(entry: Entry, *, log: str, index: int, salts: Salts, private: bytes, 
             asked=entry.asked,
             detail=entry.detail,
             commitments=_commitments(entry, salts),
+            key=sha256(slot).hexdigest(),
             private=sha256(private).hexdigest(),
             recording=Recorded(
                 level="metadata" if recording is None else "request",

@@ -17,7 +17,7 @@ from extproc.audit.edge import Content, Edge
 from extproc.audit.files import Files
 from extproc.audit.note import Note, Signer
 from extproc.audit.published import CHECKPOINT
-from extproc.audit.tiles import WIDTH, Tile
+from extproc.audit.tiles import WIDTH, Tile, width_at
 
 DRAFT: Final = ".draft"
 
@@ -84,6 +84,17 @@ class Publisher:
             self._files.sync_folder(folder)
         self._unsynced.clear()
 
+    def tidy(self, first: int) -> None:
+        """Remove partial tiles of older sizes from the entry `first` on: a crash may have left anything in them."""
+        level = 0
+        while self._edge.size >> 8 * level:
+            shift = 8 * (level + 1)
+            for number in range(first >> shift, (self._edge.size >> shift) + 1):
+                width = width_at(level, number, self._edge.size)
+                for each in (None, level) if level == 0 else (level,):
+                    self._remove_partial(Tile(each, number), keep=width)
+            level += 1
+
     def _put_full(self) -> None:
         for full in self._full:
             self._put(full.tile, full.content, durable=full.tile.width == WIDTH)
@@ -100,10 +111,13 @@ class Publisher:
         if durable:
             self._unsynced.update(inside)
 
-    def _remove_partial(self, tile: Tile) -> None:
-        """Remove the partial tiles that a full one has taken the place of."""
+    def _remove_partial(self, tile: Tile, keep: int = WIDTH) -> None:
+        """Remove the partial tiles of other widths than `keep`: a full one, or a wider one, has taken their place."""
         folder = (self._folder / tile._replace(width=WIDTH - 1).path).parent
-        if folder.exists():
-            for path in folder.iterdir():
+        if not folder.exists():
+            return
+        for path in folder.iterdir():
+            if path.name != str(keep):
                 self._files.remove(path)
+        if keep == WIDTH:
             folder.rmdir()

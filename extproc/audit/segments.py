@@ -54,10 +54,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """One undamaged record of a scan: its leaf, and where it lies in the segment (`end` exclusive)."""
+    """One undamaged record of a scan: its leaf, and where it lies in the segment (`end` exclusive), part by part."""
 
     leaf: bytes
     start: int
+    private: int
+    recording: int
     end: int
 
 
@@ -101,7 +103,8 @@ def scan(segment: bytes, first: int) -> Iterator[Whole]:
         view = memoryview(segment)
         if zlib.crc32(view[body:end], zlib.crc32(view[at : body - _CHECKSUM_BYTES])) != checksum:
             return
-        yield Whole(leaf=segment[body : body + leaf], start=at, end=end)
+        sealed = body + leaf
+        yield Whole(leaf=segment[body:sealed], start=at, private=sealed, recording=sealed + private, end=end)
         at, index = end, index + 1
 
 

@@ -7,6 +7,7 @@ and has its width in its name.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -20,6 +21,7 @@ LONGEST_LEAF: Final = 0xFFFF
 
 _LENGTH: Final = struct.Struct(">H")
 _ELEMENT: Final = 1000
+_PATH: Final = re.compile(r"tile/([0-9]{1,2}|entries)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([0-9]{1,3}))?")
 
 
 class Tile(NamedTuple):
@@ -39,6 +41,19 @@ class Tile(NamedTuple):
             rest //= _ELEMENT
         partial = f".p/{self.width}" if self.width < WIDTH else ""
         return f"tile/{'entries' if self.level is None else self.level}/{name}{partial}"
+
+
+def at(path: str) -> Tile:
+    """Return the tile that lies at `path`, below the log's folder. Raises `ValueError` for what is no tile's path."""
+    found = _PATH.fullmatch(path)
+    if found is None:
+        raise ValueError("this is no tile's path")
+    level, number, width = found.groups()
+    digits = number.replace("/", "").replace("x", "")
+    tile = Tile(None if level == "entries" else int(level), int(digits), int(width or WIDTH))
+    if tile.path != path or tile.width < 1:
+        raise ValueError("this is no tile's path")
+    return tile
 
 
 def width_at(level: int, number: int, size: int) -> int:

@@ -81,7 +81,7 @@ async def test_how_far_it_has_seen_is_asked_once(cosigner: Cosigner, tmp_path: P
     cosigner.asked.clear()
     found = await asked(cosigner, tmp_path, log.at(9), log.at(300))
 
-    assert [2, 2] == [len(signed) for signed in found]
+    assert [len(signed) for signed in found] == [2, 2]
     assert cosigner.asked == [409, 200, 200]
 
 

@@ -364,6 +364,7 @@ async def test_a_refused_request_is_let_go_of_at_once(tmp_path: Path) -> None:
         assert [each() for each in gone] == [None] * 3
     finally:
         gc.enable()
+    files.full = False
     await ledger.close()
 
 

@@ -1,4 +1,4 @@
-"""A witness for tests: what c2sp.org/tlog-witness asks of one, over HTTP, from the definitions and without the program's code."""
+"""A witness for tests: what c2sp.org/tlog-witness asks of one, over HTTP, from the definitions, without the program's code."""
 
 from __future__ import annotations
 

@@ -137,7 +137,10 @@ def _record(index: int) -> Record:
     packed = None if kept is None else pack(kept)
     private, recording = Sealer(WORKER).seal(hidden, packed, bytes([index + 1]) * 32, index)
     entry = Entry(kind="intent", time_ns=1_700_000_000_000_000_000 + index, exchange=f"x{index}", private=hidden.private)
-    line = leaf.encode(entry, log="v/one", index=index, salts=hidden.salts, private=private, recording=recording)
+    slot = Wrapper(KEY, WORKER).slot(bytes([index + 1]) * 32, index)
+    line = leaf.encode(
+        entry, log="v/one", index=index, salts=hidden.salts, slot=slot, private=private, recording=recording
+    )
     return Record(index=index, leaf=line, private=private, recording=recording or b"")
 
 

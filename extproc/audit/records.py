@@ -1,0 +1,120 @@
+"""The records of one worker, read from the beginning, and held against the leaves that commit to them.
+
+Where a segment ends sooner than it should, or a record is damaged or gone, a `Finding` says which. What an unfinished write
+left at the very end is no finding: the worker's next start puts it right. It knows no key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from extproc.audit import segments
+from extproc.audit.sealing import ERASED, SLOT_BYTES
+from extproc.audit.segments import Whole
+from extproc.errors import AuditError
+
+
+class Finding(Exception):
+    """What does not hold: where, at which entry if it is one, and what."""
+
+    def __init__(self, place: str, what: str, index: int | None = None) -> None:
+        super().__init__(place, what, index)
+        self.place = place
+        self.what = what
+        self.index = index
+
+    def __str__(self) -> str:
+        """Return it in one line."""
+        entry = "" if self.index is None else f", entry {self.index}"
+        return f"{self.place}{entry}: {self.what}"
+
+
+class Committed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a leaf says of the recording."""
+
+    sha256: str | None
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verifier reads of a leaf; the rest is passed over."""
+
+    log: str
+    index: int
+    kind: str
+    detail: dict[str, str]
+    key: str
+    private: str
+    recording: Committed
+
+
+_SAID: Any = msgspec.json.Decoder(Said)
+
+
+def said(leaf: bytes, origin: str, index: int) -> Said | None:
+    """Return what the leaf says, None where it is none of this log and place."""
+    try:
+        found: Said = _SAID.decode(leaf)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if (found.index, found.log) == (index, origin) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One record as it lies there: its place in a segment, and its key slot."""
+
+    segment: bytes
+    whole: Whole
+    slot: bytes
+    file: str
+
+    def agree(self, leaf: bytes, told: Said) -> None:
+        """Hold it against the leaf that commits to it; an erased key is agreed with. Raises `Finding`."""
+        view = memoryview(self.segment)
+        whole = self.whole
+        if whole.leaf != leaf:
+            raise Finding(self.file, "the record holds another leaf than the log", told.index)
+        if sha256(view[whole.private : whole.recording]).hexdigest() != told.private:
+            raise Finding(self.file, "the private part is not the one that the leaf commits to", told.index)
+        recording = sha256(view[whole.recording : whole.end]).hexdigest() if whole.end > whole.recording else None
+        if recording != told.recording.sha256:
+            raise Finding(self.file, "the recording is not the one that the leaf commits to", told.index)
+        if sha256(self.slot).hexdigest() != told.key and self.slot != ERASED:
+            raise Finding(f"{self.file[:-4]}keys", "the key is not the one that the leaf commits to", told.index)
+
+
+class Records:
+    """The records in `folder`, from the first that there is; `first` is its index, `torn` the bytes of an unfinished one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._firsts = segments.firsts(folder)
+        self.first = self._firsts[0] if self._firsts else 0
+        self.torn = 0
+
+    def __iter__(self) -> Iterator[Kept]:
+        """Give each in order. Raises `Finding`."""
+        for first, following in zip(self._firsts, [*self._firsts[1:], None], strict=True):
+            file = f"private/{self._folder.name}/{segments.name(first, 'seal')}"
+            try:
+                segment = (self._folder / segments.name(first, "seal")).read_bytes()
+                slots = (self._folder / segments.name(first, "keys")).read_bytes()
+                index, end = first, segments.HEADER_BYTES
+                for whole in segments.scan(segment, first):
+                    at = (index - first) * SLOT_BYTES
+                    yield Kept(segment, whole, slots[at : at + SLOT_BYTES], file)
+                    index, end = index + 1, whole.end
+            except (OSError, AuditError) as error:
+                raise Finding(file, error.strerror or "cannot be read" if isinstance(error, OSError) else str(error)) from error
+            if following is None:
+                self.torn = len(segment[end:].rstrip(b"\0"))
+            elif index != following:
+                raise Finding(file, "the record is damaged or gone", index)
+            elif end != len(segment) or len(slots) != (index - first) * SLOT_BYTES:
+                raise Finding(file, "something follows the last record")
