@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from extproc import __version__
+from extproc import __version__, auditor
 from extproc import config as configuration
 from extproc.errors import Error
 
@@ -32,6 +32,7 @@ config_app = typer.Typer(help="The configuration file itself.")
 app.add_typer(config_app, name="config")
 policy_app = typer.Typer(help="Policies, before they decide anything.")
 app.add_typer(policy_app, name="policy")
+app.add_typer(auditor.app, name="audit")
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 PolicyDirectory = Annotated[Path, typer.Argument(help="The directory of .rego and data files.")]
@@ -230,7 +231,8 @@ def try_out(  # noqa: PLR0917 - the command line names each
 def main() -> None:
     """Run the command line. Bad use is one line on standard error and exit status 2."""
     try:
-        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        with _one_line_errors():
+            status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         said = getattr(error, "format_message", error.__str__)().partition("\n")[0].rstrip(".")
@@ -238,6 +240,8 @@ def main() -> None:
         sys.exit(2)
     except typer.Abort:
         sys.exit(130)
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -47,8 +47,8 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 class Leaf(msgspec.Struct, frozen=True, kw_only=True):
     """The members of a leaf.
 
-    `private` is the SHA-256 of the private part's ciphertext, `key` that of the slot with the entry's wrapped key; hex like every
-    digest here.
+    `private` is the SHA-256 of the private part's ciphertext, `key` that of the slot with the entry's wrapped key; hex like
+    every digest here.
     """
 
     version: int
@@ -73,9 +73,7 @@ class Leaf(msgspec.Struct, frozen=True, kw_only=True):
     recording: Recorded
 
 
-def encode(
-    entry: Entry, *, log: str, index: int, salts: Salts, slot: bytes, private: bytes, recording: bytes | None
-) -> bytes:
+def encode(entry: Entry, *, log: str, index: int, salts: Salts, slot: bytes, private: bytes, recording: bytes | None) -> bytes:
     """Return the leaf of `entry`, without a line feed.
 
     `slot`, `private` and `recording` are what the leaf commits to: a wrapped key and ciphertexts. Raises `ValueError` for text that has no UTF-8 form

@@ -5,6 +5,8 @@ For those who look at what happened (the demo, sessions, tests); it needs no loc
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ from extproc.audit import segments
 from extproc.audit.entry import Private, Recording
 from extproc.audit.journal import Place
 from extproc.audit.leaf import Leaf, Salts
-from extproc.audit.published import CHECKPOINT, Published
+from extproc.audit.published import Published
 from extproc.audit.sealing import Sealer, Wrapper
 from extproc.errors import AuditError
 from extproc.secret import Secret
@@ -34,8 +36,20 @@ class Opened:
 
 def workers(directory: Path) -> list[str]:
     """Return the names of the workers that have a log below `directory`."""
-    published = {path.parent.name for path in (directory / "log").glob(f"*/{CHECKPOINT}")}
+    published = {path.name for path in (directory / "log").glob("*") if path.is_dir()}
     return sorted(published | {path.parent.name for path in (directory / "private").glob("*/*.seal")})
+
+
+def in_use(directory: Path, worker: str) -> bool:
+    """Whether a process has this log open for writing."""
+    descriptor = os.open(Place.of(directory, worker).log, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def read_leaves(directory: Path, worker: str | None = None) -> Iterator[Leaf]:

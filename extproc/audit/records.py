@@ -7,7 +7,6 @@ left at the very end is no finding: the worker's next start puts it right. It kn
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -35,13 +34,13 @@ class Finding(Exception):
         return f"{self.place}{entry}: {self.what}"
 
 
-class Committed(msgspec.Struct, frozen=True, kw_only=True):
+class Committed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a leaf says of the recording."""
 
     sha256: str | None
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class Said(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a verifier reads of a leaf; the rest is passed over."""
 
     log: str
@@ -65,24 +64,22 @@ def said(leaf: bytes, origin: str, index: int) -> Said | None:
     return found if (found.index, found.log) == (index, origin) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """One record as it lies there: its place in a segment, and its key slot."""
 
-    segment: bytes
+    segment: memoryview
     whole: Whole
     slot: bytes
     file: str
 
     def agree(self, leaf: bytes, told: Said) -> None:
         """Hold it against the leaf that commits to it; an erased key is agreed with. Raises `Finding`."""
-        view = memoryview(self.segment)
-        whole = self.whole
+        segment, whole = self.segment, self.whole
         if whole.leaf != leaf:
             raise Finding(self.file, "the record holds another leaf than the log", told.index)
-        if sha256(view[whole.private : whole.recording]).hexdigest() != told.private:
+        if sha256(segment[whole.private : whole.recording]).hexdigest() != told.private:
             raise Finding(self.file, "the private part is not the one that the leaf commits to", told.index)
-        recording = sha256(view[whole.recording : whole.end]).hexdigest() if whole.end > whole.recording else None
+        recording = sha256(segment[whole.recording : whole.end]).hexdigest() if whole.end > whole.recording else None
         if recording != told.recording.sha256:
             raise Finding(self.file, "the recording is not the one that the leaf commits to", told.index)
         if sha256(self.slot).hexdigest() != told.key and self.slot != ERASED:
@@ -105,10 +102,11 @@ class Records:
             try:
                 segment = (self._folder / segments.name(first, "seal")).read_bytes()
                 slots = (self._folder / segments.name(first, "keys")).read_bytes()
+                view = memoryview(segment)
                 index, end = first, segments.HEADER_BYTES
                 for whole in segments.scan(segment, first):
                     at = (index - first) * SLOT_BYTES
-                    yield Kept(segment, whole, slots[at : at + SLOT_BYTES], file)
+                    yield Kept(view, whole, slots[at : at + SLOT_BYTES], file)
                     index, end = index + 1, whole.end
             except (OSError, AuditError) as error:
                 raise Finding(file, error.strerror or "cannot be read" if isinstance(error, OSError) else str(error)) from error

@@ -16,7 +16,6 @@ import struct
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -52,8 +51,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return b"".join((head, checksum.to_bytes(_CHECKSUM_BYTES, "little"), self.leaf, self.private, self.recording))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
+class Whole(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One undamaged record of a scan: its leaf, and where it lies in the segment (`end` exclusive), part by part."""
 
     leaf: bytes
@@ -94,13 +92,13 @@ def scan(segment: bytes, first: int) -> Iterator[Whole]:
             f"{name(first, 'seal')} does not begin as a segment does; restore it or move the whole audit directory aside"
         )
     at, index = HEADER_BYTES, first
+    view = memoryview(segment)
     while at + _RECORD.size <= len(segment):
         mark, found, leaf, private, recording, checksum = _RECORD.unpack_from(segment, at)
         body = at + _RECORD.size
         end = body + leaf + private + recording
         if mark != _RECORD_MARK or found != index or end > len(segment):
             return
-        view = memoryview(segment)
         if zlib.crc32(view[body:end], zlib.crc32(view[at : body - _CHECKSUM_BYTES])) != checksum:
             return
         sealed = body + leaf

@@ -55,7 +55,9 @@ class Trust:
     def _counting(self, endorsed: int) -> Iterable[Verifier]:
         ours = [verifier for verifier in self.given if self._is_ours(verifier)]
         yield from ours
-        yield from (verifier for verifier, index in self.named.items() if self._is_ours(verifier) and (index < endorsed or not ours))
+        for verifier, index in self.named.items():
+            if self._is_ours(verifier) and (index < endorsed or not ours):
+                yield verifier
 
     def _is_ours(self, verifier: Verifier) -> bool:
         return verifier.kind is Kind.SIGNER and verifier.name == self.origin

@@ -88,7 +88,7 @@ class Verification:
         kept = iter(self._records) if self._records else iter(())
         endorsed = self._read(checkpoint, trust, kept, earlier)
         try:
-            signed = trust.signed(shown, endorsed=endorsed)
+            signed = trust.signed(shown, endorsed=endorsed) if checkpoint.size or self._given else Signed((), {})
         except Unverified as error:
             raise Finding(self._named(CHECKPOINT), str(error)) from error
         waiting = self._read_on(checkpoint, kept)
@@ -121,9 +121,7 @@ class Verification:
             raise Finding(self._named(CHECKPOINT), f"this is the checkpoint of {found.origin}")
         return shown, found
 
-    def _read(
-        self, checkpoint: Checkpoint, trust: Trust, kept: Iterator[Kept], earlier: list[tuple[Checkpoint, Note]]
-    ) -> int:
+    def _read(self, checkpoint: Checkpoint, trust: Trust, kept: Iterator[Kept], earlier: list[tuple[Checkpoint, Note]]) -> int:
         """Read all that is under the checkpoint; return how many entries of it a trusted key had signed before."""
         endorsed = 0
         pending = [each for each in earlier if each[0].size <= checkpoint.size]
@@ -162,7 +160,8 @@ class Verification:
         for index, leaf in enumerate(leaves, start):
             told = said(leaf, origin, index)
             if told is None:
-                raise Finding(self._named(Tile(None, start // WIDTH, end - start).path), "the leaf is not what it should be", index)
+                place = self._named(Tile(None, start // WIDTH, end - start).path)
+                raise Finding(place, "the leaf is not what it should be", index)
             if self._records is not None and index >= self._records.first:
                 self._agree(leaf, told, kept)
             if told.kind == "start":
@@ -209,9 +208,9 @@ class Verification:
         except AuditError as error:
             raise self._unreadable(error) from error
         if not found.startswith(content) or (there and found != content):
-            pairs = zip(tiles.hashes(content), (found[at : at + HASH_BYTES] for at in range(0, len(content), HASH_BYTES)), strict=True)
-            first = next((at for at, (one, other) in enumerate(pairs) if one != other), tile.width)
-            index = (tile.number * WIDTH + first) << 8 * (tile.level or 0)
+            row = tiles.hashes(content)
+            same = [found[at * HASH_BYTES :].startswith(each) for at, each in enumerate(row)]
+            index = (tile.number * WIDTH + [*same, False].index(False)) << 8 * (tile.level or 0)
             raise Finding(self._named(tile.path), "the tile does not hold the hashes of what is below it", index)
 
     # --- what is not ----------------------------------------------------------------------------------------------------
@@ -252,7 +251,7 @@ class Verification:
                     yield name
 
     def _explain(self, strays: Iterable[Path]) -> None:
-        """Hold each of these files against what was read. Raises `Finding` for what is otherwise and for what belongs nowhere."""
+        """Hold each of these files against what was read. Raises `Finding` for what is otherwise or belongs nowhere."""
         for name in strays:
             if str(name) in {CHECKPOINT, DRAFT}:
                 continue
