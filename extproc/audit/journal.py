@@ -155,6 +155,7 @@ class Journal:
         if self.behind:
             self.show(self.sign())
         self._publisher.settle()
+        self._publisher.tidy(self._first)
         self._trim()
         self.abandon()
 

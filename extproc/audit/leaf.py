@@ -76,8 +76,8 @@ class Leaf(msgspec.Struct, frozen=True, kw_only=True):
 def encode(entry: Entry, *, log: str, index: int, salts: Salts, slot: bytes, private: bytes, recording: bytes | None) -> bytes:
     """Return the leaf of `entry`, without a line feed.
 
-    `slot`, `private` and `recording` are what the leaf commits to: a wrapped key and ciphertexts. Raises `ValueError` for text that has no UTF-8 form
-    and for a name in `detail` that is not ASCII.
+    `slot`, `private` and `recording` are what the leaf commits to: a wrapped key and ciphertexts. Raises `ValueError` for text
+    that has no UTF-8 form and for a name in `detail` that is not ASCII.
     """
     if not all(name.isascii() for name in entry.detail):
         raise ValueError("a name in an entry's detail is not ASCII")

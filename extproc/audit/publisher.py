@@ -85,7 +85,7 @@ class Publisher:
         self._unsynced.clear()
 
     def tidy(self, first: int) -> None:
-        """Remove partial tiles of older sizes from the entry `first` on: a crash may have left anything in them."""
+        """Remove partial tiles of older sizes from the entry `first` on; after a crash there may be anything in them."""
         level = 0
         while self._edge.size >> 8 * level:
             shift = 8 * (level + 1)

@@ -42,6 +42,8 @@ def workers(directory: Path) -> list[str]:
 
 def in_use(directory: Path, worker: str) -> bool:
     """Whether a process has this log open for writing."""
+    if not Place.of(directory, worker).log.is_dir():
+        return False
     descriptor = os.open(Place.of(directory, worker).log, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

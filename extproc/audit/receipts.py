@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 ACT: Final = "erase"
+RETAIN: Final = "retain"
 _MOST_CHARACTERS: Final = 30_000
 
 
@@ -36,6 +37,12 @@ def accounted(found: Iterable[Mapping[str, str]]) -> dict[str, list[range]]:
                 if first.isdecimal() and (last or first).isdecimal():
                     ranges.setdefault(detail.get("log", ""), []).append(range(int(first), int(last or first) + 1))
     return ranges
+
+
+def retained(found: Iterable[Mapping[str, str]]) -> int:
+    """Return the index from which on a log's private parts are kept, as receipts of its own say."""
+    said = [detail.get("from", "") for detail in found if detail.get("act") == RETAIN]
+    return max([int(each) for each in said if each.isdecimal()], default=0)
 
 
 def _ranges(indexes: Sequence[int]) -> Iterator[tuple[int, int]]:

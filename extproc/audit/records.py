@@ -97,7 +97,7 @@ class Records:
 
     def __iter__(self) -> Iterator[Kept]:
         """Give each in order. Raises `Finding`."""
-        for first, following in zip(self._firsts, [*self._firsts[1:], None], strict=True):
+        for first, following in zip(self._firsts, [*self._firsts[1:], None], strict=False):
             file = f"private/{self._folder.name}/{segments.name(first, 'seal')}"
             try:
                 segment = (self._folder / segments.name(first, "seal")).read_bytes()

@@ -21,6 +21,7 @@ from extproc.audit.merkle import HASH_BYTES
 from extproc.audit.note import Note, Unverified, Verifier
 from extproc.audit.published import CHECKPOINT, Published
 from extproc.audit.publisher import DRAFT
+from extproc.audit.receipts import retained
 from extproc.audit.records import Finding, Kept, Records, Said, said
 from extproc.audit.sealing import ERASED
 from extproc.audit.tiles import WIDTH, Tile
@@ -92,6 +93,8 @@ class Verification:
         except Unverified as error:
             raise Finding(self._named(CHECKPOINT), str(error)) from error
         waiting = self._read_on(checkpoint, kept)
+        if self._records and self._records.first > retained(each.detail for each in self._said):
+            raise Finding(f"private/{self._worker}", "the record is gone", 0)
         self._explain(strays)
         torn = self._records.torn if self._records else 0
         if self._last == _LAST_WORD and torn and not waiting:
