@@ -5,9 +5,11 @@ An entry whose key was destroyed has been erased if a receipt in any of the logs
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from extproc.audit import note, reader
 from extproc.audit.checkpoint import Checkpoint
@@ -18,7 +20,8 @@ from extproc.audit.verification import Verification, Verified
 from extproc.errors import AuditError
 
 Progress = Callable[[str, int, int], None]
-_PATIENCE = 3  # attempts: what a worker writes meanwhile may be seen half
+_PATIENCE: Final = 3  # attempts: what a worker writes meanwhile may be seen half
+_PAUSE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class Auditor:
             except Finding:
                 if attempt + 1 == _PATIENCE or not reader.in_use(self.directory, worker):
                     raise
+            time.sleep(_PAUSE)
         raise AssertionError  # the last attempt returns or raises
 
     def _missing(self, workers: Sequence[str], found: Audition) -> Iterable[tuple[str, Finding]]:

@@ -87,13 +87,17 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
 
 
 class Records:
-    """The records in `folder`, from the first that there is; `first` is its index, `torn` the bytes of an unfinished one."""
+    """The records in `folder`, from the first that there is; `first` is its index.
+
+    Once they were read, `torn` is the bytes of an unfinished one, and `orderly` whether nothing lies behind the last.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._firsts = segments.firsts(folder)
         self.first = self._firsts[0] if self._firsts else 0
         self.torn = 0
+        self.orderly = True
 
     def __iter__(self) -> Iterator[Kept]:
         """Give each in order. Raises `Finding`."""
@@ -112,6 +116,7 @@ class Records:
                 raise Finding(file, error.strerror or "cannot be read" if isinstance(error, OSError) else str(error)) from error
             if following is None:
                 self.torn = len(segment[end:].rstrip(b"\0"))
+                self.orderly = (end, (index - first) * SLOT_BYTES) == (len(segment), len(slots))
             elif index != following:
                 raise Finding(file, "the record is damaged or gone", index)
             elif end != len(segment) or len(slots) != (index - first) * SLOT_BYTES:

@@ -97,7 +97,7 @@ class Verification:
             raise Finding(f"private/{self._worker}", "the record is gone", 0)
         self._explain(strays)
         torn = self._records.torn if self._records else 0
-        if self._last == _LAST_WORD and torn and not waiting:
+        if self._records and self._last == _LAST_WORD and not self._records.orderly and not waiting:
             raise Finding(f"private/{self._worker}", "something follows the last record of a worker that stopped in good order")
         return Verified(
             origin=checkpoint.origin,

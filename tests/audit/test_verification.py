@@ -92,7 +92,7 @@ def test_a_flipped_byte_in_any_file_is_found(tmp_path: Path) -> None:
 
 def test_two_hundred_random_tampers_are_found(log: Path, tmp_path: Path) -> None:
     """A bit flipped, a file removed, cut, made longer, or put in another's place: nothing of it goes by."""
-    chance = random.Random(11)
+    chance = random.Random(12)
     missed = []
     for scratch in copies(log, tmp_path / "scratch", 200):
         done = tamper(scratch, chance)
