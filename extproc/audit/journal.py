@@ -155,7 +155,7 @@ class Journal:
         if self.behind:
             self.show(self.sign())
         self._publisher.settle()
-        self._publisher.tidy(self._first)
+        self._publisher.tidy()
         self._trim()
         self.abandon()
 
@@ -248,7 +248,7 @@ class Journal:
         else:
             self._go_on_in(first, last, unpublished=max(0, checkpoint.size - first))
         self.show(_with_others(self.sign(), published.note()))
-        self._publisher.tidy(firsts[-2] if len(firsts) > 1 else 0)
+        self._publisher.tidy()
         return Recovered(torn=last.torn, restored=max(0, following - checkpoint.size), lost=grown.lost)
 
     def _go_on_in(self, first: int, last: _Scanned, *, unpublished: int) -> None:

@@ -93,8 +93,8 @@ class Published:
         return [merkle.fold(merkle.peaks(self._looked_up(level - 1, each, WIDTH))) for each in below]
 
     def _bundle(self, tile: Tile) -> list[bytes]:
-        """Return the leaves of a bundle, if need be from a wider one."""
-        for width in range(tile.width, WIDTH + 1):
+        """Return the leaves of a bundle: from the full one, else from it, else from a wider one."""
+        for width in (WIDTH, *range(tile.width, WIDTH)):
             if self.has(found := tile._replace(width=width)):
                 try:
                     leaves = tiles.leaves(self.read(found))

@@ -7,6 +7,7 @@ checkpoint that needs them; partial ones are not waited for, because the records
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -17,9 +18,10 @@ from extproc.audit.edge import Content, Edge
 from extproc.audit.files import Files
 from extproc.audit.note import Note, Signer
 from extproc.audit.published import CHECKPOINT
-from extproc.audit.tiles import WIDTH, Tile, width_at
+from extproc.audit.tiles import WIDTH, Tile, of_size
 
 DRAFT: Final = ".draft"
+_PARTIAL: Final = ".p"
 
 
 class Publisher:
@@ -84,16 +86,16 @@ class Publisher:
             self._files.sync_folder(folder)
         self._unsynced.clear()
 
-    def tidy(self, first: int) -> None:
-        """Remove partial tiles of older sizes from the entry `first` on; after a crash there may be anything in them."""
-        level = 0
-        while self._edge.size >> 8 * level:
-            shift = 8 * (level + 1)
-            for number in range(first >> shift, (self._edge.size >> shift) + 1):
-                width = width_at(level, number, self._edge.size)
-                for each in (None, level) if level == 0 else (level,):
-                    self._remove_partial(Tile(each, number), keep=width)
-            level += 1
+    def tidy(self) -> None:
+        """Remove partial tiles of every other size than the present one; after a crash there may be anything in them."""
+        kept = {str(self._folder / tile.path) for tile in of_size(self._edge.size)}
+        for folder, _, names in os.walk(self._folder / "tile", topdown=False):
+            if folder.endswith(_PARTIAL):
+                for path in (Path(folder, name) for name in names):
+                    if str(path) not in kept:
+                        self._files.remove(path)
+                if not any(Path(folder).iterdir()):
+                    Path(folder).rmdir()
 
     def _put_full(self) -> None:
         for full in self._full:
@@ -111,13 +113,10 @@ class Publisher:
         if durable:
             self._unsynced.update(inside)
 
-    def _remove_partial(self, tile: Tile, keep: int = WIDTH) -> None:
-        """Remove the partial tiles of other widths than `keep`: a full one, or a wider one, has taken their place."""
+    def _remove_partial(self, tile: Tile) -> None:
+        """Remove the partial tiles that a full one has taken the place of."""
         folder = (self._folder / tile._replace(width=WIDTH - 1).path).parent
-        if not folder.exists():
-            return
-        for path in folder.iterdir():
-            if path.name != str(keep):
+        if folder.exists():
+            for path in folder.iterdir():
                 self._files.remove(path)
-        if keep == WIDTH:
             folder.rmdir()

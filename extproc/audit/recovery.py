@@ -75,7 +75,7 @@ def regrow(published: Published, checkpoint: Checkpoint, records: Mapping[int, b
     bundles. Raises `AuditError` where the tree is not the one that was published.
     """
     changed = AuditError(f"the log {checkpoint.origin} differs from its records; it was changed from outside")
-    if checkpoint.size < first and published.hash(0, checkpoint.size) != checkpoint.root:
+    if checkpoint.size < first and _root(published, checkpoint.size) != checkpoint.root:
         raise changed
     edge = Edge(first, published.hashes)
     made: list[Content] = []
@@ -88,6 +88,14 @@ def regrow(published: Published, checkpoint: Checkpoint, records: Mapping[int, b
             made += edge.add(leaf)
     missing = [each for each in made if not _there(published, each)]
     return Regrown(edge, missing, max(0, checkpoint.size - following))
+
+
+def _root(published: Published, size: int) -> bytes:
+    """Return the root of the first `size` leaves, of full tiles and bundles alone: partial ones were not waited for."""
+    edge = Edge(size // WIDTH * WIDTH, published.hashes)
+    for leaf in published.leaves(edge.size, size):
+        edge.add(leaf)
+    return edge.root()
 
 
 def _leaves(published: Published, records: Mapping[int, bytes], first: int, end: int) -> Iterator[bytes]:
