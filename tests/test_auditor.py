@@ -111,9 +111,7 @@ def test_the_keys_of_a_configuration_count(tmp_path: Path) -> None:
         yaml.safe_dump(
             {
                 "version": 1,
-                "databases": [
-                    {"name": "kb", "engine": "chroma", "listen": "127.0.0.1:1", "upstream": "http://127.0.0.1:2"}
-                ],
+                "databases": [{"name": "kb", "engine": "chroma", "listen": "127.0.0.1:1", "upstream": "http://127.0.0.1:2"}],
                 "identity": {"issuers": [{"issuer": "https://idp.example.com", "jwks": {"file": "jwks.json"}}]},
                 "policy": {"bundle": "rego"},
                 "audit": {"origin": "o", "directory": "audit"},

@@ -73,7 +73,14 @@ privates = st.builds(
 
 def encoded(found: Entry, **changed: Any) -> bytes:
     """Return the leaf of `found` with made-up ciphertexts."""
-    given_: dict[str, Any] = {"log": "o/w", "index": 7, "salts": SALTS, "slot": b"slot", "private": b"sealed", "recording": None}
+    given_: dict[str, Any] = {
+        "log": "o/w",
+        "index": 7,
+        "salts": SALTS,
+        "slot": b"slot",
+        "private": b"sealed",
+        "recording": None,
+    }
     return leaf.encode(found, **(given_ | changed))
 
 

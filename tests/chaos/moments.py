@@ -7,8 +7,14 @@ entry is there, in its place; every checkpoint that anybody could have seen is s
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import random
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 from extproc.audit import merkle
@@ -19,11 +25,14 @@ from extproc.audit.note import Signer
 from extproc.audit.reader import read_lines
 from extproc.audit.scribe import Scribe
 from extproc.audit.verification import Verification
+from extproc.errors import AuditError
 from support.evidence import KEY, SIGNING, entry
 from support.lossy import LossyFiles, PowerLoss
 
 SEGMENT_BYTES = 24 << 10
 _OPERATIONS = 120
+_MOMENT = 0.4
+_TRIES, _LOOK_EVERY = 600, 0.05
 _SIGNER = Signer.load("o/w", SIGNING)
 
 
@@ -67,7 +76,7 @@ class Losses:
         self.acknowledged = lines  # what turned up may have been seen by now
 
     def _opened(self, files: Files) -> Journal:
-        return Journal(self.directory, "w", signers=[_SIGNER], segment_bytes=SEGMENT_BYTES, files=files)
+        return _opened(self.directory, files)
 
     def _write(self, journal: Journal) -> None:
         """Append and sign in turns until the power fails, or the writer stops in good order."""
@@ -86,18 +95,73 @@ class Losses:
         journal.close()
 
 
+class Kills:
+    """The log in `directory`, whose worker or clerk is killed at moments that `chance` chooses."""
+
+    def __init__(self, directory: Path, chance: random.Random) -> None:
+        self.directory = directory
+        self.acknowledged: dict[int, str] = {}
+        self._chance = chance
+
+    def kill(self) -> None:
+        """Let entries be appended for a moment, kill, and hold what is left against what was acknowledged."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "chaos.appender", str(self.directory)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        ) as worker:
+            assert worker.stdout is not None
+            clerk = int(worker.stdout.readline())
+            time.sleep(self._chance.random() * _MOMENT)
+            killed = self._chance.choice([[worker.pid], [clerk], [clerk, worker.pid]])
+            for process in killed:
+                os.kill(process, signal.SIGKILL)
+            lines = worker.stdout.read().split("\n")  # until both have let go of it
+        for line in lines[:-1]:
+            index, _, exchange = line.partition(" ")
+            self.acknowledged[int(index)] = exchange
+        self._hold()
+
+    def _hold(self) -> None:
+        """Raises `AssertionError` for any promise that is not kept."""
+        _opened(self.directory, Files()).abandon()
+        found = Verification(self.directory, "w", given=[_SIGNER.verifier]).run()
+        leaves = [json.loads(line) for line in read_lines(self.directory, "w")]
+        assert found.size == len(leaves)
+        there = {index: leaves[index]["exchange"] for index in self.acknowledged if index < len(leaves)}
+        assert there == self.acknowledged
+
+
+def _opened(directory: Path, files: Files) -> Journal:
+    """Open the log, as soon as a clerk that was left alone has tidied up."""
+    for _ in range(_TRIES):
+        try:
+            return Journal(directory, "w", signers=[_SIGNER], segment_bytes=SEGMENT_BYTES, files=files)
+        except AuditError as error:
+            if error.code != "audit_in_use":
+                raise
+        time.sleep(_LOOK_EVERY)
+    raise TimeoutError
+
+
 def main() -> None:
-    """Lose power as often as the arguments say; print what was held."""
+    """Lose power, then kill, as often as the arguments say; print what was held."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--losses", type=int, default=200)
+    parser.add_argument("--moments", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))  # noqa: S311 - to be had again
     options = parser.parse_args()
     print(f"seed {options.seed}")  # noqa: T201
     with tempfile.TemporaryDirectory() as name:
         losses = Losses(Path(name), random.Random(options.seed))  # noqa: S311
-        for _ in range(options.losses):
+        for _ in range(options.moments):
             losses.lose()
-        print(f"{options.losses} losses of power, {len(losses.acknowledged)} entries: every promise was kept")  # noqa: T201
+        print(f"{options.moments} losses of power, {len(losses.acknowledged)} entries: every promise was kept")  # noqa: T201
+    with tempfile.TemporaryDirectory() as name:
+        kills = Kills(Path(name), random.Random(options.seed))  # noqa: S311
+        for _ in range(options.moments):
+            kills.kill()
+        print(f"{options.moments} kills, {len(kills.acknowledged)} entries: every promise was kept")  # noqa: T201
 
 
 if __name__ == "__main__":

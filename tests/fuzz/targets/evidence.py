@@ -138,9 +138,7 @@ def _record(index: int) -> Record:
     private, recording = Sealer(WORKER).seal(hidden, packed, bytes([index + 1]) * 32, index)
     entry = Entry(kind="intent", time_ns=1_700_000_000_000_000_000 + index, exchange=f"x{index}", private=hidden.private)
     slot = Wrapper(KEY, WORKER).slot(bytes([index + 1]) * 32, index)
-    line = leaf.encode(
-        entry, log="v/one", index=index, salts=hidden.salts, slot=slot, private=private, recording=recording
-    )
+    line = leaf.encode(entry, log="v/one", index=index, salts=hidden.salts, slot=slot, private=private, recording=recording)
     return Record(index=index, leaf=line, private=private, recording=recording or b"")
 
 
