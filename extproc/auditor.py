@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -160,12 +161,16 @@ def _verify_proof(path: Path, keys: list[Verifier], *, as_json: bool) -> None:
 def _told(verified: Verified) -> str:
     told = f"{verified.size} entries hold"
     if verified.signed.witnesses:
-        told += f", cosigned by {', '.join(each.name for each in verified.signed.witnesses)}"
+        told += f", cosigned by {', '.join(_cosigned(each.name, when) for each, when in verified.signed.witnesses.items())}"
     if verified.erased:
         told += f"; {len(verified.erased)} are erased"
     if verified.waiting:
         told += f"; {verified.waiting} more are under no checkpoint yet"
     return told
+
+
+def _cosigned(name: str, when: int) -> str:
+    return f"{name} at {datetime.fromtimestamp(when, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _as_json(found: Audition) -> dict[str, Any]:

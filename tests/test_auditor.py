@@ -105,7 +105,7 @@ def test_a_mistake_is_one_line(tmp_path: Path, arguments: tuple[str, ...], statu
 
 
 def test_the_keys_of_a_configuration_count(tmp_path: Path) -> None:
-    """`key` prints one a log, made when there is none; `verify` takes those of the configuration that is about this directory."""
+    """`key` prints one a log, made when there is none; `verify` takes those of the configuration beside the directory."""
     (tmp_path / "jwks.json").write_text('{"keys": []}')
     (tmp_path / "vecgate.yaml").write_text(
         yaml.safe_dump(

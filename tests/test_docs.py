@@ -18,6 +18,7 @@ import pytest
 import yaml
 from chromadb.errors import error_types
 
+from extproc import auditor
 from extproc.__main__ import app, policy_app
 from extproc.audit import spans
 from extproc.audit.leaf import Leaf
@@ -35,6 +36,7 @@ from support.issuer import TestIssuer
 
 README = ROOT / "README.md"
 LANGUAGES = {"json", "python", "rego", "sh", "text", "yaml"}
+GROUPS = {"": app, "policy ": policy_app, "audit ": auditor.app}
 CHROMA_PREFIX = "/api/v2/tenants/{tenant}/databases/{database}"
 
 ELSEWHERE = {
@@ -48,6 +50,13 @@ ELSEWHERE = {
     "make help": "Makefile",
     "vecgate up -c vecgate.yaml": "tests/e2e/test_docs_snippets.py",
     "cat var/audit/log/worker-0/checkpoint": "tests/e2e/test_docs_snippets.py",
+    "vecgate audit key -c vecgate.yaml": "tests/e2e/test_docs_snippets.py",
+    "vecgate audit verify var/audit": "tests/e2e/test_docs_snippets.py",
+    'python extproc/audit/standalone.py var/audit/log/worker-0 "$(vecgate audit key -c vecgate.yaml)"': (
+        "tests/e2e/test_docs_snippets.py"
+    ),
+    "vecgate audit prove var/audit worker-0 --entry 0 -o first.tlog-proof": "tests/e2e/test_docs_snippets.py",
+    "vecgate audit verify first.tlog-proof": "tests/e2e/test_docs_snippets.py",
     "docker compose -f deploy/compose.yaml up --build": "tests/test_deploy.py",
 }
 
@@ -251,7 +260,7 @@ def test_every_make_command_has_its_target(line: str) -> None:
 def test_every_command_of_the_program_is_documented() -> None:
     """Whoever reads the documentation has met each command once."""
     text = "\n".join(document.read_text("utf-8") for document in DOCUMENTS)
-    commands = [(group, command) for group in ("", "policy ") for command in (policy_app if group else app).registered_commands]
+    commands = [(group, command) for group, of in GROUPS.items() for command in of.registered_commands]
     names = {f"{group}{command.name or (command.callback and command.callback.__name__)}" for group, command in commands}
 
     assert {name for name in names if f"vecgate {name}" not in text} == set()

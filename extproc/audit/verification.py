@@ -18,7 +18,7 @@ from extproc.audit.ascent import Ascent
 from extproc.audit.checkpoint import Checkpoint
 from extproc.audit.journal import Place
 from extproc.audit.merkle import HASH_BYTES
-from extproc.audit.note import Note, Unverified, Verifier
+from extproc.audit.note import Kind, Note, Unverified, Verifier
 from extproc.audit.published import CHECKPOINT, Published
 from extproc.audit.publisher import DRAFT
 from extproc.audit.receipts import retained
@@ -92,6 +92,9 @@ class Verification:
             signed = trust.signed(shown, endorsed=endorsed) if checkpoint.size or self._given else Signed((), {})
         except Unverified as error:
             raise Finding(self._named(CHECKPOINT), str(error)) from error
+        for verifier in self._given:
+            if verifier.kind is Kind.WITNESS and verifier not in signed.witnesses:
+                raise Finding(self._named(CHECKPOINT), f"the witness {verifier.name} has not signed this")
         waiting = self._read_on(checkpoint, kept)
         if self._records and self._records.first > retained(each.detail for each in self._said):
             raise Finding(f"private/{self._worker}", "the record is gone", 0)

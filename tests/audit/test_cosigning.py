@@ -24,6 +24,7 @@ from extproc.audit.published import Published
 from extproc.audit.publisher import Publisher
 from support.cosigner import TIME, Cosigner, serving
 from support.evidence import KEYS, SIGNING, entry
+from support.logs import audited
 
 SIGNER = Signer.load("o/w", SIGNING)
 LEAVES = [b"leaf %d" % index for index in range(700)]
@@ -185,6 +186,24 @@ async def test_a_checkpoint_is_published_with_what_witnesses_signed(cosigner: Co
 
     assert names == [{"o/w", "witness.test/w1"}] * 4
     assert standalone.main([str(Place.of(tmp_path, "w").log), str(SIGNER.verifier)]) == 0
+
+
+async def test_an_auditor_can_ask_for_a_witness(cosigner: Cosigner, tmp_path: Path) -> None:
+    """With its key a checkpoint that it has signed holds, and one of a time when it was away does not."""
+    ledger = Ledger.open(tmp_path, "w", KEYS, origin="o", witnesses=(Witness(key=cosigner.verifier, url=cosigner.url),))
+    await ledger.append(entry(0))
+    await ledger.flush()
+    keys = [SIGNER.verifier, Verifier.parse(cosigner.verifier)]
+    signed = audited(tmp_path, keys)
+    cosigner.silent = True
+    await ledger.append(entry(1))
+    await ledger.flush()
+    await ledger.close()
+
+    assert (signed.findings, signed.verified["w"].signed.witnesses) == ({}, {keys[1]: TIME})
+    assert [str(each) for each in audited(tmp_path, keys).findings.values()] == [
+        "log/w/checkpoint: the witness witness.test/w1 has not signed this"
+    ]
 
 
 async def test_a_checkpoint_comes_back_while_nobody_waits(cosigner: Cosigner, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Published, dict[int
     directory = tmp_path_factory.mktemp("log")
     writer = Writer(directory)
     shown = {1: writer.journal.sign()}
-    for before, size in zip(SIZES, SIZES[1:], strict=False):
+    for before, size in itertools.pairwise(SIZES):
         shown[size] = writer.grow(size - before, batch=60)
     writer.journal.close()
     return Published(Place.of(directory, "w").log), shown

@@ -1,7 +1,8 @@
 """A log whose power fails, or whose process is killed, at random moments, over and over: ``python -m chaos.moments``.
 
 After each loss the log is opened again and held against what was acknowledged and what was signed before: every acknowledged
-entry is there, in its place; every checkpoint that anybody could have seen is still one of this log; and `verify` finds nothing.
+entry is there, in its place; every checkpoint that anybody could have seen is still one of this log; and a verifier finds
+nothing.
 """
 
 from __future__ import annotations

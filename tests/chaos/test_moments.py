@@ -16,7 +16,7 @@ from support import lossy
 @pytest.mark.parametrize("seed", [1, 2])
 def test_loss_of_power_breaks_no_promise(tmp_path: Path, seed: int) -> None:
     """Acknowledged entries stay, signed checkpoints hold, and the log verifies."""
-    losses = Losses(tmp_path, random.Random(seed))
+    losses = Losses(tmp_path, random.Random(seed))  # noqa: S311 - repeatable
     for _ in range(12):
         losses.lose()
 
@@ -26,7 +26,7 @@ def test_loss_of_power_breaks_no_promise(tmp_path: Path, seed: int) -> None:
 def test_a_broken_promise_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Were records not waited for, the same test would fail."""
     monkeypatch.setattr(lossy, "_durable", lambda _: False)
-    losses = Losses(tmp_path, random.Random(1))
+    losses = Losses(tmp_path, random.Random(1))  # noqa: S311 - repeatable
     broken = 0
     for _ in range(12):
         try:
@@ -39,7 +39,7 @@ def test_a_broken_promise_would_be_seen(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_kills_break_no_promise(tmp_path: Path) -> None:
     """Of worker, clerk, or both."""
-    kills = Kills(tmp_path, random.Random(3))
+    kills = Kills(tmp_path, random.Random(3))  # noqa: S311 - repeatable
     for _ in range(4):
         kills.kill()
 

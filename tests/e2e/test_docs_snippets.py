@@ -132,5 +132,8 @@ def test_the_evidence_guide_reads_what_was_written(tickets: Gateway) -> None:
     checkpoint = shell(next(line for line in commands(EVIDENCE) if line.startswith("cat ")), tickets.directory)
     printed = python(blocks("python", EVIDENCE)[0].text, tickets.directory)
 
+    others = [shell(line.replace("extproc/", f"{ROOT}/extproc/"), tickets.directory) for line in commands(EVIDENCE)[1:]]
+
     assert checkpoint.startswith("vecgate.test/tests/worker-0\n")
+    assert [each.startswith("vecgate.test/tests/worker-0") for each in others if each] == [True] * 4
     assert f"{tickets.issuer.issuer}#user-" in printed

@@ -1,4 +1,4 @@
-"""Other people's tools accept the logs: tiles, checkpoints, cosignatures and proofs, read by Go modules that know nothing of us."""
+"""Other people's tools accept the logs: tiles, checkpoints, cosignatures and proofs, read by Go modules not of ours."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ SIGNER = Signer.load("o/w", SIGNING)
 class FastFiles(Files):
     """Files that do not wait for the disk."""
 
-    def open(self, path: Path, *, durable: bool, empty: bool = False) -> int:
+    def open(self, path: Path, *, durable: bool, empty: bool = False) -> int:  # noqa: ARG002
         """Open."""
         return super().open(path, durable=False, empty=empty)
 

@@ -1,7 +1,7 @@
 """Files of a machine whose power may fail at any moment: what was not synced may be there, or not, or in part.
 
-The model is harsher than a file system: of everything that was not waited for, each block and each name is there or not, each by
-itself. What a durable write, a cut or a sync had returned for is there.
+The model is harsher than a file system: of everything that was not waited for, each block and each name is there or not,
+each by itself. What a durable write, a cut or a sync had returned for is there.
 """
 
 from __future__ import annotations
@@ -118,10 +118,10 @@ class LossyFiles(Files):
                     self._chance.choice([known, now])[at : at + _BLOCK].ljust(_BLOCK, b"\0") for at in range(0, longest, _BLOCK)
                 ]
                 path.write_bytes(b"".join(blocks)[:longest])
-        for path, known in self._names.items():
+        for path, before in self._names.items():
             if self._chance.random() < 0.5:
-                if known is None:
+                if before is None:
                     path.unlink(missing_ok=True)
                 else:
                     with suppress(FileNotFoundError):
-                        path.write_bytes(known)
+                        path.write_bytes(before)
