@@ -18,7 +18,8 @@ from extproc.audit.entry import Private, Recording
 from extproc.audit.journal import Place
 from extproc.audit.leaf import Leaf, Salts
 from extproc.audit.published import Published
-from extproc.audit.sealing import Sealer, Wrapper
+from extproc.audit.records import Finding, Records
+from extproc.audit.sealing import ERASED, Sealer, Wrapper
 from extproc.errors import AuditError
 from extproc.secret import Secret
 
@@ -85,6 +86,27 @@ def _unpublished(folder: Path, index: int) -> Iterator[bytes]:
         except OSError as error:
             raise AuditError(f"{folder}: {error.strerror}", code="entry_unreadable") from error
         yield from (whole.leaf for at, whole in enumerate(segments.scan(segment, first), first) if at >= index)
+
+
+def read_entries(directory: Path, worker: str, sealing_key: Secret) -> Iterator[tuple[Leaf, Opened | None]]:
+    """Give each entry of one worker whose record is there, in order; None in the place of what was erased.
+
+    Raises `AuditError` for a damaged record and for one that the key does not open.
+    """
+    wrapper, sealer = Wrapper(sealing_key, worker), Sealer(worker)
+    records = Records(Place.of(directory, worker).private)
+    try:
+        for index, kept in enumerate(records, records.first):
+            leaf = _LEAF.decode(kept.whole.leaf)
+            if kept.slot == ERASED:
+                yield leaf, None
+                continue
+            key = wrapper.key(kept.slot, index)
+            hidden = sealer.open_private(kept.private, key, index)
+            recording = sealer.open_recording(kept.recording, key, index) if kept.recording else None
+            yield leaf, Opened(private=hidden.private, salts=hidden.salts, recording=recording)
+    except Finding as finding:
+        raise AuditError(str(finding), code="entry_unreadable") from finding
 
 
 def open_private(directory: Path, worker: str, index: int, sealing_key: Secret) -> Opened:

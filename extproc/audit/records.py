@@ -72,6 +72,16 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
     slot: bytes
     file: str
 
+    @property
+    def private(self) -> bytes:
+        """The ciphertext of the private part."""
+        return bytes(self.segment[self.whole.private : self.whole.recording])
+
+    @property
+    def recording(self) -> bytes:
+        """The ciphertext of the recording; empty where there is none."""
+        return bytes(self.segment[self.whole.recording : self.whole.end])
+
     def agree(self, leaf: bytes, told: Said) -> None:
         """Hold it against the leaf that commits to it; an erased key is agreed with. Raises `Finding`."""
         segment, whole = self.segment, self.whole

@@ -88,9 +88,9 @@ def audited(directory: Path, keys: Sequence[Verifier] = (SIGNER.verifier,), sinc
     return Auditor(directory=directory, keys=keys, since=since).audit()
 
 
-def told(directory: Path, since: Sequence[Note] = ()) -> list[str]:
+def told(directory: Path, since: Sequence[Note] = (), keys: Sequence[Verifier] = (SIGNER.verifier,)) -> list[str]:
     """Return what `audited` finds amiss, a line each."""
-    return [str(finding) for finding in audited(directory, since=since).findings.values()]
+    return [str(finding) for finding in audited(directory, keys, since).findings.values()]
 
 
 def files(directory: Path) -> list[Path]:
