@@ -13,6 +13,7 @@ CHAOS_ARGS ?=
 SOAK_ARGS ?=
 TENANCY_ARGS ?=
 MOMENTS_ARGS ?=
+EVIDENCE_ARGS ?=
 FUZZ_ARGS ?=
 FUZZ_SECONDS ?= 600
 OPA_VERSION := 1.22.2
@@ -22,7 +23,7 @@ BIN := $(VENV)/bin
 OPA := .cache/bin/opa-$(OPA_VERSION)
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench chaos moments soak tenancy fuzz fmt venv opa lock wire schemas envoy
+.PHONY: help demo test check bench chaos evidence moments soak tenancy fuzz fmt venv opa lock wire schemas envoy
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +56,9 @@ chaos: venv ## kill workers under load and prove that nothing is lost or leaked:
 
 soak: venv ## measure memory over 200,000 mixed requests: a quarter of an hour, results in docs/robustness.md
 	PYTHONPATH=tests $(BIN)/python -m chaos.soak $(SOAK_ARGS)
+
+evidence: venv ## measure durable entries and verification beside bare hashing: a minute, results in docs/performance.md
+	PYTHONPATH=tests $(BIN)/python -m chaos.cost $(EVIDENCE_ARGS)
 
 moments: venv ## fail power and kill -9 at 200 random moments each, and hold every promise of the log: MOMENTS_ARGS="--seed 1"
 	PYTHONPATH=tests $(BIN)/python -m chaos.moments $(MOMENTS_ARGS)

@@ -74,6 +74,7 @@ class Verification:
         self._records = None if leaves_only else Records(self._place.private)
         self._ascent = Ascent(self._meet)
         self._beyond: dict[tuple[int | None, int], bytes] = {}  # what tiles hold that no checkpoint is about
+        self._first = 0 if self._records is None else self._records.first
         self._size = 0
         self._erased: list[int] = []
         self._said: list[Said] = []
@@ -163,12 +164,13 @@ class Verification:
         """Read the leaves of a bundle; return their hashes."""
         leaves = self._leaves(start, end)
         hashes = []
+        recorded = self._records is not None
         for index, leaf in enumerate(leaves, start):
             told = said(leaf, origin, index)
             if told is None:
                 place = self._named(Tile(None, start // WIDTH, end - start).path)
                 raise Finding(place, "the leaf is not what it should be", index)
-            if self._records is not None and index >= self._records.first:
+            if recorded and index >= self._first:
                 self._agree(leaf, told, kept)
             if told.kind == "start":
                 self._learn(trust, told)
