@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from extproc import forwarding
+from extproc.audit import recording
 from extproc.audit.account import Account, Delivered
 from extproc.audit.entry import ENVOY_DETAILS, End, Recording
 from extproc.audit.witness import Witness
@@ -204,8 +205,6 @@ class Exchange:
         for operation, terms in zip(reading.operations, combined, strict=True):
             refuse_masked_predicates(operation, terms)
         self._account.level = max((terms.level for terms in combined), default=guard.default_level)
-        if self._account.level is Level.FULL:
-            raise Denied("recording answers in full is not available yet", code="recording_unavailable")
         return guard.adapter.narrow(reading, combined)
 
     def _mask_key(self) -> MaskKey | None:
@@ -216,8 +215,8 @@ class Exchange:
 
     async def _record_intent(self, outgoing: Outgoing) -> None:
         if self._account.level >= Level.REQUEST:
-            recording = Recording(method=outgoing.method, target=outgoing.target, body=outgoing.body or b"")
-            self._account.recording = recording
+            body = outgoing.body or b""
+            self._account.recording = Recording(method=outgoing.method, target=outgoing.target, body=body)
         await self._guard.witness.intent(self._account)
 
     # --- response --------------------------------------------------------------------------------------------------
@@ -236,6 +235,7 @@ class Exchange:
         if response.status >= _FIRST_ERROR:
             forwarding.require_readable(response.head)
             native = guard.adapter.read_error(response)
+            self._keep(native.status, native.body)
             await self._conclude("failed", native.status)
             return native
         if not _FIRST_SUCCESS <= response.status < _FIRST_REDIRECT:
@@ -247,10 +247,12 @@ class Exchange:
     def _deliver(self, reading: Reading, response: Response) -> Reply:
         """Mask what the answer holds; leave its bytes alone where nothing had to change."""
         if self._method == "HEAD" or not response.body:
+            self._keep(response.status, b"")
             return Continue()
         forwarding.require_readable(response.head)
         answer = self._guard.adapter.read_answer(reading, response)
         if answer is None:
+            self._keep(response.status, response.body)
             return Continue()
         changed = answer.recast
         for result, owner in zip(answer.results, answer.owners, strict=True):
@@ -260,9 +262,20 @@ class Exchange:
             delivered.rows += len(result)
             delivered.masked_fields |= frozenset(masked.fields)
             delivered.masked_values += masked.values
-        if not changed:
-            return Continue()
-        return forwarding.towards_client(response.head, self._guard.adapter.write_answer(reading, answer))
+        written = self._guard.adapter.write_answer(reading, answer) if changed else response.body
+        if self._account.level is Level.FULL:
+            if any(result.vectors is not None for result in answer.results):
+                with recording.abridged(answer.results):
+                    self._keep(response.status, self._guard.adapter.write_answer(reading, answer))
+            else:
+                self._keep(response.status, written)
+        return forwarding.towards_client(response.head, written) if changed else Continue()
+
+    def _keep(self, status: int, body: bytes) -> None:
+        """Keep an answer as it is delivered, where the policy wants that."""
+        asked = self._account.recording
+        if self._account.level is Level.FULL and asked is not None:
+            self._account.answer = recording.kept(asked.method, asked.target, status, body)
 
     async def _conclude(self, end: End, status: int) -> None:
         self.over = True

@@ -52,11 +52,17 @@ class Private(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """The canonical request as it is forwarded, at level ``request``."""
+    """What is kept of a body.
+
+    In an intent the canonical request as it is forwarded, at level ``request``; with a `status`, in an outcome, the answer as
+    it was delivered, at level ``full``. A `truncated` body is only the beginning of it.
+    """
 
     method: str
     target: str
     body: bytes
+    status: int | None = None
+    truncated: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from extproc.audit.entry import End, Entry, Fact, Kind
+from extproc.audit.entry import End, Entry, Fact, Kind, Recording
 
 VERSION: Final = 1
 SALT_BYTES: Final = 32
@@ -38,10 +38,14 @@ class Salts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of the exchange was recorded; `sha256` is of the recording's ciphertext, None where there is no recording."""
+    """How much was recorded of what this entry is about; `sha256` is of the recording's ciphertext, None where there is none.
 
-    level: Literal["metadata", "request"]
+    `truncated` says that of a body only the beginning was kept.
+    """
+
+    level: Literal["metadata", "request", "full"]
     sha256: str | None
+    truncated: bool
 
 
 class Leaf(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,12 +106,16 @@ def encode(entry: Entry, *, log: str, index: int, salts: Salts, slot: bytes, pri
             commitments=_commitments(entry, salts),
             key=sha256(slot).hexdigest(),
             private=sha256(private).hexdigest(),
-            recording=Recorded(
-                level="metadata" if recording is None else "request",
-                sha256=None if recording is None else sha256(recording).hexdigest(),
-            ),
+            recording=_recorded(entry.recording, recording),
         )
     )
+
+
+def _recorded(kept: Recording | None, sealed: bytes | None) -> Recorded:
+    if kept is None or sealed is None:
+        return Recorded(level="metadata", sha256=None, truncated=False)
+    level: Literal["request", "full"] = "request" if kept.status is None else "full"
+    return Recorded(level=level, sha256=sha256(sealed).hexdigest(), truncated=kept.truncated)
 
 
 def commitment(name: str, salt: bytes, value: str) -> str:

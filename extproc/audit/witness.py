@@ -41,7 +41,7 @@ class Witness:
 
     async def outcome(self, account: Account, *, end: End, status: int | None) -> None:
         """Record how a forwarded request ended."""
-        entry = self._entry(account, None, whole=False, kind="outcome", end=end, status=status)
+        entry = self._entry(account, None, whole=False, kind="outcome", end=end, status=status, recording=account.answer)
         await self._log.append(entry, _origin(account))
 
     async def refusal(self, account: Account, error: Error) -> None:

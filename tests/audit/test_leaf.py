@@ -135,7 +135,7 @@ def test_a_leaf_commits_to_both_ciphertexts() -> None:
     """The digests in a leaf are those of the sealed parts as they lie on disk."""
     found = msgspec.json.decode(encoded(entry(), private=b"one", recording=b"two"))
 
-    assert (sha256(b"one").hexdigest(), {"level": "request", "sha256": sha256(b"two").hexdigest()}) == (
+    assert (sha256(b"one").hexdigest(), {"level": "request", "sha256": sha256(b"two").hexdigest(), "truncated": False}) == (
         found["private"],
         found["recording"],
     )
@@ -143,7 +143,7 @@ def test_a_leaf_commits_to_both_ciphertexts() -> None:
 
 def test_without_a_recording_the_level_is_metadata() -> None:
     """A leaf says at which level the exchange was recorded."""
-    assert msgspec.json.decode(encoded(entry()))["recording"] == {"level": "metadata", "sha256": None}
+    assert msgspec.json.decode(encoded(entry()))["recording"] == {"level": "metadata", "sha256": None, "truncated": False}
 
 
 @pytest.mark.parametrize(
