@@ -118,7 +118,7 @@ def key(config: Annotated[Path, typer.Option("--config", "-c", help="The configu
 
 
 def _verifiers(named: list[str] | None, config: Path | None, directory: Path) -> list[Verifier]:
-    """Return the keys that count: those named, or those of a configuration that is named or about this very directory."""
+    """Return the keys that count: those named, or of a configuration that is named, or beside and not about another place."""
     from extproc import config as configuration
     from extproc.audit import reader
     from extproc.audit.note import Unverified, Verifier
@@ -130,7 +130,7 @@ def _verifiers(named: list[str] | None, config: Path | None, directory: Path) ->
     if found or (config is None and not DEFAULT.exists()):
         return found
     read = configuration.load(config or DEFAULT)
-    if config is None and read.audit.directory.resolve() != directory.resolve():
+    if config is None and directory.is_dir() and read.audit.directory.resolve() != directory.resolve():
         return []
     return _configured_keys(read, reader.workers(directory if directory.is_dir() else read.audit.directory))
 
