@@ -38,7 +38,7 @@ from extproc.identity import Identifier
 from extproc.obligations.masking import Mask, compile_mask
 from extproc.obligations.operators import MaskKey
 from extproc.obligations.predicates import refuse_masked_predicates
-from extproc.operation import Context, Operation, Principal
+from extproc.operation import Answer, Context, Operation, Principal
 from extproc.protocols.adapter import Adapter, Denial, Outgoing, Reading
 from extproc.reservations import Held, Reservations
 from extproc.upstream import Upstream
@@ -266,16 +266,16 @@ class Exchange:
         if self._account.level is Level.FULL:
             if any(result.vectors is not None for result in answer.results):
                 with recording.abridged(answer.results):
-                    self._keep(response.status, self._guard.adapter.write_answer(reading, answer))
+                    self._keep(response.status, self._guard.adapter.write_answer(reading, answer), answer)
             else:
-                self._keep(response.status, written)
+                self._keep(response.status, written, answer)
         return forwarding.towards_client(response.head, written) if changed else Continue()
 
-    def _keep(self, status: int, body: bytes) -> None:
+    def _keep(self, status: int, body: bytes, answer: Answer | None = None) -> None:
         """Keep an answer as it is delivered, where the policy wants that."""
         asked = self._account.recording
         if self._account.level is Level.FULL and asked is not None:
-            self._account.answer = recording.kept(asked.method, asked.target, status, body)
+            self._account.answer = recording.kept(asked, status, body, answer)
 
     async def _conclude(self, end: End, status: int) -> None:
         self.over = True

@@ -376,6 +376,7 @@ async def test_at_level_full_the_answer_is_kept_as_delivered(obligations: list[d
     assert kept is not None
     assert (kept.method, kept.status, kept.truncated) == ("POST", 200, False)
     assert kept.target.endswith("/get")
+    assert kept.records == {0: ("t1",)}
     assert json.loads(kept.body) == json.loads(delivered(reply, answer))
 
 

@@ -39,14 +39,16 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 class Private(msgspec.Struct, frozen=True, kw_only=True):
     """What only the holder of the entry's key may read.
 
-    `claimed` is what an unverified token says of itself, kept apart from `principal`, which was verified. `inputs` and
-    `decisions` are JSON documents, one for each operation, so that a decision can be replayed.
+    `trace` is the caller's trace context, as it came. `claimed` is what an unverified token says of itself, kept apart from
+    `principal`, which was verified. `inputs` and `decisions` are JSON documents, one for each operation, so that a decision can
+    be replayed.
     """
 
     principal: Principal | None = None
     claimed: dict[str, Any] | None = None
     source: str = ""
     user_agent: str = ""
+    trace: str = ""
     inputs: tuple[msgspec.Raw, ...] = ()
     decisions: tuple[msgspec.Raw, ...] = ()
 
@@ -56,6 +58,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
 
     In an intent the canonical request as it is forwarded, at level ``request``; with a `status`, in an outcome, the answer as
     it was delivered, at level ``full``. A `truncated` body is only the beginning of it.
+    `records` are the ids of the records in it, by the number of the operation that they answer.
     """
 
     method: str
@@ -63,6 +66,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     status: int | None = None
     truncated: bool = False
+    records: dict[int, tuple[str, ...]] = {}
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -88,15 +88,17 @@ def _unpublished(folder: Path, index: int) -> Iterator[bytes]:
         yield from (whole.leaf for at, whole in enumerate(segments.scan(segment, first), first) if at >= index)
 
 
-def read_entries(directory: Path, worker: str, sealing_key: Secret) -> Iterator[tuple[Leaf, Opened | None]]:
-    """Give each entry of one worker whose record is there, in order; None in the place of what was erased.
+def read_entries(directory: Path, worker: str, sealing_key: Secret, start: int = 0) -> Iterator[tuple[Leaf, Opened | None]]:
+    """Give each entry of one worker from `start` on whose record is there, in order; None in the place of what was erased.
 
     Raises `AuditError` for a damaged record and for one that the key does not open.
     """
     wrapper, sealer = Wrapper(sealing_key, worker), Sealer(worker)
-    records = Records(Place.of(directory, worker).private)
+    records = Records(Place.of(directory, worker).private, start)
     try:
         for index, kept in enumerate(records, records.first):
+            if index < start:
+                continue
             leaf = _LEAF.decode(kept.whole.leaf)
             if kept.slot == ERASED:
                 yield leaf, None

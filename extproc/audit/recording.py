@@ -10,15 +10,26 @@ from typing import Final
 import msgspec
 
 from extproc.audit.entry import Recording
-from extproc.operation import Result
+from extproc.operation import Answer, Result
 
 LONGEST: Final = 16 << 20
 """Bytes of an answer that are kept."""
 
 
-def kept(method: str, target: str, status: int, body: bytes) -> Recording:
-    """Return the recording of an answer with this body, as it was delivered."""
-    return Recording(method=method, target=target, body=body[:LONGEST], status=status, truncated=len(body) > LONGEST)
+def kept(asked: Recording, status: int, body: bytes, answer: Answer | None = None) -> Recording:
+    """Return the recording of an answer with this body, as it was delivered; `answer` is what was read of it."""
+    records: dict[int, tuple[str, ...]] = {}
+    for owner, result in zip(answer.owners, answer.results, strict=True) if answer is not None else ():
+        ids = [msgspec.json.decode(raw) for raw in result.ids or ()]
+        records[owner] = (*records.get(owner, ()), *(each if isinstance(each, str) else str(each) for each in ids))
+    return Recording(
+        method=asked.method,
+        target=asked.target,
+        body=body[:LONGEST],
+        status=status,
+        truncated=len(body) > LONGEST,
+        records=records,
+    )
 
 
 @contextmanager

@@ -97,14 +97,14 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
 
 
 class Records:
-    """The records in `folder`, from the first that there is; `first` is its index.
+    """The records in `folder`, from the segment with the entry `start` on; `first` is the index of the first that there is.
 
     Once they were read, `torn` is the bytes of an unfinished one, and `orderly` whether nothing lies behind the last.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, start: int = 0) -> None:
         self._folder = folder
-        self._firsts = segments.firsts(folder)
+        self._firsts = segments.since(folder, start)
         self.first = self._firsts[0] if self._firsts else 0
         self.torn = 0
         self.orderly = True

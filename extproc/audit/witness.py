@@ -16,6 +16,7 @@ from extproc.audit.entry import End, Entry, Private
 from extproc.audit.orders import Origin
 from extproc.errors import Error, Unauthenticated
 
+_LONGEST_TRACE = 64
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -89,6 +90,7 @@ def _private(account: Account, *, full: bool) -> Private:
         claimed=dict(account.claimed) or None,
         source=account.source,
         user_agent=account.user_agent,
+        trace=(account.traceparent or "")[:_LONGEST_TRACE],
         inputs=tuple([msgspec.Raw(_ENCODER.encode(asked)) for asked in account.inputs]) if full else (),
         decisions=tuple([decision.encoded for decision in account.decisions]) if full else (),
     )

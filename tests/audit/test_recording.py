@@ -8,13 +8,16 @@ import msgspec
 import pytest
 
 from extproc.audit import recording
+from extproc.audit.entry import Recording
 from extproc.operation import Result
+
+ASKED = Recording(method="POST", target="/get", body=b"{}")
 
 
 @pytest.mark.parametrize(("extra", "truncated"), [(0, False), (1, True)])
 def test_a_long_answer_is_cut_and_says_so(extra: int, truncated: bool) -> None:
     """At 16 MiB, and a byte more."""
-    kept = recording.kept("POST", "/get", 200, bytes(recording.LONGEST + extra))
+    kept = recording.kept(ASKED, 200, bytes(recording.LONGEST + extra))
 
     assert (len(kept.body), kept.truncated) == (recording.LONGEST, truncated)
 
