@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 from extproc import __version__
 from extproc.accesslog import AccessLog
+from extproc.audit import retention
 from extproc.audit.entry import Entry
 from extproc.audit.keys import Keys
 from extproc.audit.ledger import Ledger
@@ -94,11 +95,13 @@ async def serve(config: Config, index: int) -> None:
         await ledger.append(_mark("start", engine.revision, **named, **_told(ledger)))
         following = asyncio.create_task(policy.follow(lambda revision: _told_of_policy(ledger, revision)))
         following.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so does the worker then
+        keeping = asyncio.create_task(_kept(config, name, ledger))
         await server.start()
         _settle_memory()
         await stop.wait()
         await server.drain(_GRACE)
         following.cancel()
+        keeping.cancel()
         for guard in guards.values():
             await guard.upstream.close()
         await ledger.append(_mark("stop", engine.revision))
@@ -125,6 +128,12 @@ def _mark(kind: Literal["start", "stop", "policy"], revision: str, **detail: str
 
 async def _told_of_policy(ledger: Ledger, revision: str) -> None:
     await ledger.append(_mark("policy", revision))
+
+
+async def _kept(config: Config, worker: str, ledger: Ledger) -> None:
+    """Remove what is older than the configuration has it kept."""
+    if config.audit.retention is not None:
+        await retention.follow(config.audit.directory, worker, config.audit.retention, log=ledger, clock=time.time_ns)
 
 
 def _told(ledger: Ledger) -> dict[str, str]:

@@ -59,6 +59,11 @@ class Files:
         finally:
             os.close(descriptor)
 
+    def free(self, descriptor: int) -> int:
+        """Return how many bytes there is room for where the open file lies."""
+        found = os.fstatvfs(descriptor)
+        return found.f_bavail * found.f_frsize
+
     def gone(self, descriptor: int) -> bool:
         """Say whether the open file has been deleted, so that what is written to it would be lost."""
         return os.fstat(descriptor).st_nlink == 0

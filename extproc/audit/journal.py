@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import re
 from collections.abc import Sequence
@@ -32,7 +33,9 @@ from extproc.errors import AuditError, ConfigError
 
 _EARLIER_FORM: Final = "leaves.jsonl"
 _ZEROS: Final = bytes(1 << 20)  # how much of a segment is filled ahead
+_LOW: Final = 1 << 30  # bytes of free space below which every megabyte of evidence is a warning
 _SMALL_BATCH: Final = 256 << 10  # bytes for which there is always to be room
+_log = logging.getLogger(__name__)
 _WORKER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -176,6 +179,8 @@ class Journal:
         self._publisher.take([record.leaf for record in records])
 
     def _fill(self, wanted: int) -> None:
+        if self._files.free(self._segment) < _LOW:
+            _log.warning("less than a gibibyte is free where %s lies; without room nothing is let through", self._place.log)
         if wanted > len(_ZEROS):
             self._filled = self._end + wanted  # the record itself makes the file longer
         else:

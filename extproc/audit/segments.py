@@ -106,6 +106,17 @@ def scan(segment: bytes, first: int) -> Iterator[Whole]:
         at, index = end, index + 1
 
 
+def first_leaf(segment: bytes, first: int) -> bytes:
+    """Return the leaf of the first record in the beginning of a segment. Raises `AuditError` where there is none."""
+    if segment[:HEADER_BYTES] != header(first) or len(segment) < HEADER_BYTES + _RECORD.size:
+        raise AuditError(f"{name(first, 'seal')} does not begin as a segment does", code="entry_unreadable")
+    mark, found, length, *_ = _RECORD.unpack_from(segment, HEADER_BYTES)
+    at = HEADER_BYTES + _RECORD.size
+    if mark != _RECORD_MARK or found != first or at + length > len(segment):
+        raise AuditError(f"{name(first, 'seal')} does not begin with its first record", code="entry_unreadable")
+    return segment[at : at + length]
+
+
 def find(folder: Path, index: int) -> tuple[Record, bytes]:
     """Return the record of the entry at `index` and its key slot.
 

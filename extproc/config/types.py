@@ -196,6 +196,7 @@ class Audit:
     heartbeat: Annotated[Duration, Range(least=1, most=86400), "after so long without entries there is one that says so"] = (
         600.0
     )
+    retention: Annotated[Duration | None, Range(least=86400, most=36525 * 86400), "how long private parts are kept"] = None
     witnesses: Annotated[tuple[Witness, ...], "who signs checkpoints as well"] = ()
     sealing_key: Annotated[HiddenValue, "wraps the keys of entries and recordings; created, 0600, when absent"] = SEALING_KEY
     otlp: Annotated[BaseUrl | None, "OpenTelemetry collector, OTLP over gRPC"] = None
