@@ -16,8 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+from chaos.report import ROBUSTNESS, table, write
 from extproc.audit import merkle
 from extproc.audit.checkpoint import Checkpoint
 from extproc.audit.files import Files
@@ -109,6 +111,7 @@ class Kills:
         with subprocess.Popen(
             [sys.executable, "-m", "chaos.appender", str(self.directory)],
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # that its clerk is gone
             text=True,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         ) as worker:
@@ -157,12 +160,20 @@ def main() -> None:
         losses = Losses(Path(name), random.Random(options.seed))  # noqa: S311
         for _ in range(options.moments):
             losses.lose()
-        print(f"{options.moments} losses of power, {len(losses.acknowledged)} entries: every promise was kept")  # noqa: T201
     with tempfile.TemporaryDirectory() as name:
         kills = Kills(Path(name), random.Random(options.seed))  # noqa: S311
         for _ in range(options.moments):
             kills.kill()
-        print(f"{options.moments} kills, {len(kills.acknowledged)} entries: every promise was kept")  # noqa: T201
+    rows = [
+        ("losses of power", options.moments),
+        ("entries of that log", len(losses.acknowledged)),
+        ("kills", options.moments),
+        ("entries that were acknowledged before one", len(kills.acknowledged)),
+        ("promises that were not kept", 0),  # the first would have ended this
+    ]
+    text = f"Measured {datetime.now(UTC):%Y-%m-%d} on {os.cpu_count()} cores, seed {options.seed}.\n\n{table(('', ''), rows)}"
+    print(text)  # noqa: T201
+    write(ROBUSTNESS, "moments", text)
 
 
 if __name__ == "__main__":
