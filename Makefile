@@ -57,7 +57,7 @@ chaos: venv ## kill workers under load and prove that nothing is lost or leaked:
 soak: venv ## measure memory over 200,000 mixed requests: a quarter of an hour, results in docs/robustness.md
 	PYTHONPATH=tests $(BIN)/python -m chaos.soak $(SOAK_ARGS)
 
-evidence: venv ## measure durable entries and verification beside bare hashing: a minute, results in docs/performance.md
+evidence: venv ## measure durable entries and verification beside bare hashing, and the index of sessions: ten minutes, results in docs/performance.md
 	PYTHONPATH=tests $(BIN)/python -m chaos.cost $(EVIDENCE_ARGS)
 
 moments: venv ## fail power and kill -9 at 200 random moments each, and hold every promise of the log: MOMENTS_ARGS="--seed 1"

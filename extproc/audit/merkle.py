@@ -36,7 +36,7 @@ def peaks(hashes: Sequence[bytes]) -> list[bytes]:
         if len(hashes) >> bit & 1:
             row = hashes[start : start + (1 << bit)]
             while len(row) > 1:
-                row = [node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=True)]
+                row = [sha256(b"\1" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=True)]
             found += row
             start += 1 << bit
     return found

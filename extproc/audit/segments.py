@@ -93,13 +93,14 @@ def scan(segment: bytes, first: int) -> Iterator[Whole]:
         )
     at, index = HEADER_BYTES, first
     view = memoryview(segment)
-    while at + _RECORD.size <= len(segment):
-        mark, found, leaf, private, recording, checksum = _RECORD.unpack_from(segment, at)
-        body = at + _RECORD.size
+    unpack, size, crc, end_of_segment = _RECORD.unpack_from, _RECORD.size, zlib.crc32, len(segment)  # looked up once
+    while at + size <= end_of_segment:
+        mark, found, leaf, private, recording, checksum = unpack(segment, at)
+        body = at + size
         end = body + leaf + private + recording
-        if mark != _RECORD_MARK or found != index or end > len(segment):
+        if mark != _RECORD_MARK or found != index or end > end_of_segment:
             return
-        if zlib.crc32(view[body:end], zlib.crc32(view[at : body - _CHECKSUM_BYTES])) != checksum:
+        if crc(view[body:end], crc(view[at : body - _CHECKSUM_BYTES])) != checksum:
             return
         sealed = body + leaf
         yield Whole(leaf=segment[body:sealed], start=at, private=sealed, recording=sealed + private, end=end)

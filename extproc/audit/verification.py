@@ -163,7 +163,6 @@ class Verification:
     def _bundle(self, origin: str, start: int, end: int, trust: Trust, kept: Iterator[Kept]) -> list[bytes]:
         """Read the leaves of a bundle; return their hashes."""
         leaves = self._leaves(start, end)
-        hashes = []
         recorded = self._records is not None
         for index, leaf in enumerate(leaves, start):
             told = said(leaf, origin, index)
@@ -177,8 +176,7 @@ class Verification:
             elif told.kind == "administration":
                 self._said.append(told)
             self._last = told.kind
-            hashes.append(merkle.leaf_hash(leaf))
-        return hashes
+        return [merkle.leaf_hash(leaf) for leaf in leaves]
 
     def _learn(self, trust: Trust, told: Said) -> None:
         try:
