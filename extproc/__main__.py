@@ -7,8 +7,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -17,10 +15,11 @@ import uvloop
 
 from extproc import __version__, auditor
 from extproc import config as configuration
-from extproc.errors import Error
+from extproc.commandline import DEFAULT, ConfigFile, one_line_errors
+from extproc.policy import commands as policy_commands
+from extproc.policy.explain import explain
 
-# What only one command needs is imported by that command: a worker need not load what renders Envoy's configuration.
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - see `commandline`
 
 app = typer.Typer(
     name="vecgate",
@@ -29,28 +28,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 config_app = typer.Typer(help="The configuration file itself.")
+policy_app = policy_commands.app
 app.add_typer(config_app, name="config")
-policy_app = typer.Typer(help="Policies, before they decide anything.")
 app.add_typer(policy_app, name="policy")
 app.add_typer(auditor.app, name="audit")
-
-ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
-PolicyDirectory = Annotated[Path, typer.Argument(help="The directory of .rego and data files.")]
-PolicyLibrary = Annotated[Path | None, typer.Option("--library", help="A directory of rules that it is read together with.")]
-Entrypoint = Annotated[str, typer.Option("--entrypoint", help="The rule that is the decision.")]
-DEFAULT = Path("vecgate.yaml")
-DEFAULT_POLICY = Path("rego")
-DEFAULT_RULE = "vecgate/authz/decision"
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """Turn an `Error` into one line on standard error and exit status 1."""
-    try:
-        yield
-    except Error as error:
-        print(f"vecgate: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+app.command()(explain)
 
 
 def _version(wanted: bool) -> None:
@@ -74,7 +56,7 @@ def demo(
     """Show the main job on embedded parts and lifelike data."""
     from extproc.demo import run
 
-    with _one_line_errors():
+    with one_line_errors():
         raise typer.Exit(run(once=once, policy=policy))
 
 
@@ -83,7 +65,7 @@ def up(config: ConfigFile = DEFAULT) -> None:
     """Run Envoy and the workers in the foreground; print "ready" when all listeners answer."""
     from extproc.up import run
 
-    with _one_line_errors():
+    with one_line_errors():
         raise typer.Exit(run(config))
 
 
@@ -95,7 +77,7 @@ def serve(config: ConfigFile = DEFAULT, index: Annotated[int, typer.Option("--wo
     os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
     from extproc import worker
 
-    with _one_line_errors():
+    with one_line_errors():
         read = configuration.load(config)
         if not 0 <= index < read.workers:
             raise typer.BadParameter(f"there are {read.workers} workers", param_hint="--worker")
@@ -108,7 +90,7 @@ def envoy(config: ConfigFile = DEFAULT) -> None:
     """Print the Envoy bootstrap."""
     from extproc import bootstrap, protocols
 
-    with _one_line_errors():
+    with one_line_errors():
         read = configuration.load(config)
         print(bootstrap.text(read, protocols.credential_headers()), end="")
 
@@ -118,7 +100,7 @@ def check(config: ConfigFile = DEFAULT) -> None:
     """Validate the configuration, the policy and what they name; exit 1 when something does not hold."""
     from extproc.check import check as complaints
 
-    with _one_line_errors():
+    with one_line_errors():
         for warning in complaints(config):
             print(f"warning: {warning}", file=sys.stderr)
     print(f"{config}: ok")
@@ -141,7 +123,7 @@ def token(  # noqa: PLR0917 - the command line names each
     from extproc import token as minting
     from extproc.decision import duration
 
-    with _one_line_errors():
+    with one_line_errors():
         if create_key:
             minting.create_key(key)
         elif jwks:
@@ -170,69 +152,10 @@ def schema() -> None:
     print(json.dumps(described(), indent=2))
 
 
-@policy_app.command()
-def build(  # noqa: PLR0917 - the command line names each
-    directory: PolicyDirectory = DEFAULT_POLICY,
-    key: Annotated[Path, typer.Option("--key", help="The private key that signs, a file.")] = Path("policy.key"),
-    output: Annotated[Path, typer.Option("--output", "-o", help="The bundle file.")] = Path("policy.tar.gz"),
-    revision: Annotated[str | None, typer.Option("--revision", help="What you call it; its digest is added.")] = None,
-    library: PolicyLibrary = None,
-    entrypoint: Entrypoint = DEFAULT_RULE,
-    create_key: Annotated[bool, typer.Option("--create-key", help="Only write a new private key.")] = False,
-    public_key: Annotated[bool, typer.Option("--public-key", help="Only print what verifies the bundle.")] = False,
-) -> None:
-    """Build a signed bundle file, which OPA and the embedded engine verify; OPA tries it first."""
-    from extproc.engines.source import Source
-    from extproc.policy import bundling
-
-    with _one_line_errors():
-        if create_key:
-            bundling.create_key(key)
-        elif public_key:
-            print(bundling.public_key(key), end="")
-        else:
-            source = Source(path=directory, library=library)
-            named = bundling.write_bundle(source, key, output, entrypoint=entrypoint, name=revision)
-            print(f"{output}: {named}")
-
-
-@policy_app.command("test")
-def try_out(  # noqa: PLR0917 - the command line names each
-    directory: PolicyDirectory = DEFAULT_POLICY,
-    library: PolicyLibrary = None,
-    entrypoint: Entrypoint = DEFAULT_RULE,
-    threshold: Annotated[float, typer.Option("--threshold", help="Least coverage, in percent.")] = 0.0,
-    opa_only: Annotated[bool, typer.Option("--opa-only", help="For a policy that is for OPA alone.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-) -> None:
-    """Run a policy's tests on OPA, with coverage, and put their inputs to both engines; exit 1 where something fails."""
-    from dataclasses import asdict
-
-    from extproc.engines.source import Source
-    from extproc.policy.trial import try_policy
-
-    with _one_line_errors():
-        trial = try_policy(Source(path=directory, library=library), entrypoint, embedded=not opa_only)
-    complaints = list(trial.complaints(threshold))
-    if as_json:
-        print(json.dumps({"ok": not complaints} | asdict(trial), indent=2))
-    else:
-        passed = sum(each.outcome == "pass" for each in trial.tests)
-        covered = "" if trial.coverage is None else f", coverage {trial.coverage:g} %"
-        print(f"OPA: {passed} of {len(trial.tests)} tests pass{covered}")
-        if not opa_only and not trial.refused:
-            print(f"both engines: {trial.inputs - len(trial.differences)} of {trial.inputs} inputs of the tests decided alike")
-        for complaint in complaints:
-            print(f"vecgate: {complaint}", file=sys.stderr)
-    if complaints:
-        raise typer.Exit(1)
-
-
 def main() -> None:
     """Run the command line. Bad use is one line on standard error and exit status 2."""
     try:
-        with _one_line_errors():
-            status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         said = getattr(error, "format_message", error.__str__)().partition("\n")[0].rstrip(".")
@@ -240,8 +163,6 @@ def main() -> None:
         sys.exit(2)
     except typer.Abort:
         sys.exit(130)
-    except typer.Exit as ended:
-        sys.exit(ended.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from extproc.commandline import DEFAULT, AsJson, one_line_errors
 from extproc.errors import AuditError
 
 if TYPE_CHECKING:
@@ -22,19 +23,17 @@ if TYPE_CHECKING:
     from extproc.audit.verification import Verified
     from extproc.config.types import Config
 
-# What only one command needs is imported by that command.
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - see `commandline`
 
 app = typer.Typer(help="Evidence: whether it holds, and proofs of it.")
 
 Directory = Annotated[Path, typer.Argument(help="The audit directory, or a .tlog-proof file.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="A configuration whose signing keys count.")]
 Keys = Annotated[list[str] | None, typer.Option("--key", help="A verifier key that counts: NAME+ID+KEY; may be repeated.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DEFAULT = Path("vecgate.yaml")
 
 
 @app.command()
+@one_line_errors()
 def verify(  # noqa: PLR0917 - the command line names each
     directory: Directory,
     since: Annotated[list[Path] | None, typer.Option("--since", help="An earlier checkpoint; may be repeated.")] = None,
@@ -69,6 +68,7 @@ def verify(  # noqa: PLR0917 - the command line names each
 
 
 @app.command()
+@one_line_errors()
 def prove(
     directory: Annotated[Path, typer.Argument(help="The audit directory.")],
     worker: Annotated[str, typer.Argument(help="The worker whose log it is, such as worker-0.")],
@@ -106,6 +106,7 @@ def prove(
 
 
 @app.command()
+@one_line_errors()
 def key(config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")] = DEFAULT) -> None:
     """Print the verifier key of each log."""
     from extproc import config as configuration

@@ -1,20 +1,30 @@
-"""Parts that more than one command makes from the configuration: the policy engine, and how a server is verified."""
+"""Parts that more than one command makes from the configuration: the policy engine, whom it knows, secrets, verification."""
 
 from __future__ import annotations
 
 import re
 import ssl
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
+from extproc.audit import keys
 from extproc.authorities import system_authorities
 from extproc.config import opa_path
 from extproc.config.forms import Url
-from extproc.config.types import Config, UpstreamTls
+from extproc.config.types import Config, Database, UpstreamTls
+from extproc.config.types import Issuer as ConfiguredIssuer
+from extproc.decision import Level
 from extproc.engines.embedded import EmbeddedEngine
 from extproc.engines.opa import OpaEngine, Server
 from extproc.errors import ConfigError
+from extproc.forwarding import Credential
+from extproc.identity import Identifier, Issuer
+from extproc.obligations.operators import MaskKey
+from extproc.protocols.adapter import Adapter
 from extproc.secret import FreshSecret, Secret, SecretFile, SecretSource
+from extproc.upstream import Generation, Upstream
 
 _TOKEN: Final = re.compile(rb"[!-~]{1,8192}")
 POLICY_DEADLINE: Final = 1.0
@@ -64,3 +74,67 @@ def _path(source: SecretSource) -> Path:
     if not isinstance(source, SecretFile):
         raise ConfigError("a client certificate and its key are files")
     return source.path
+
+
+def identifier(config: Config, adapter: Adapter) -> Identifier:
+    """Return what knows the callers of one database."""
+    metadata = config.identity.metadata
+    return Identifier(
+        issuers={each.issuer: _issuer(each) for each in config.identity.issuers},
+        namespace=metadata.namespace,
+        key=metadata.key,
+        headers=adapter.credential_headers,
+    )
+
+
+def _issuer(found: ConfiguredIssuer) -> Issuer:
+    return Issuer(
+        issuer=found.issuer,
+        audiences=frozenset(found.audiences),
+        roles=found.roles,
+        groups=found.groups,
+        person=found.person,
+        workload=found.workload,
+        max_lifetime=int(found.max_lifetime),
+    )
+
+
+def credential_of(database: Database) -> Callable[[], Credential | None]:
+    """Return what gives the gateway's own credential of the moment; it may raise `SecretMissing`."""
+    found = database.credential
+    if found is None:
+        return lambda: None
+    header = found.header.lower()
+    return FreshSecret[Credential](found.value, lambda secret: (header, secret.reveal())).get
+
+
+def upstream_of(database: Database, generation: Generation) -> Upstream:
+    """Return what asks the database, with the gateway's own credential. Raises `ConfigError`."""
+    return Upstream(
+        client=Upstream.client(str(database.upstream), verification(database.upstream, database.upstream_tls)),
+        sni=database.upstream_tls.sni if database.upstream_tls else None,
+        credential=credential_of(database),
+        generation=generation,
+        clock=time.monotonic,
+    )
+
+
+def mask_key(config: Config) -> Callable[[], MaskKey | None]:
+    """Return what gives the key of keyed masks of the moment; it may raise `SecretMissing`."""
+    if not config.masking.keys:
+        return lambda: None
+    current = config.masking.keys[0]
+    return FreshSecret[MaskKey](current.value, lambda secret: MaskKey.derive(current.id, secret)).get
+
+
+def default_level(config: Config) -> Level:
+    """Return how much is recorded where the policy does not say."""
+    return Level[config.audit.recording.upper()]
+
+
+def sealing_key(config: Config) -> Secret:
+    """Return the key that opens what is on record. Raises `ConfigError`, also where it is absent: a new one opens nothing."""
+    source = config.audit.sealing_key
+    if isinstance(source, SecretFile) and not source.path.exists():
+        raise ConfigError(f"{source.path}: there is no sealing key, and without the one that sealed them no entries are read")
+    return keys.sealing_key(source)

@@ -4,6 +4,9 @@ An `Exchange` is driven by what `stream` finds whole: `opened` when the caller m
 `asked` with the whole request, `answered` with the whole response, `ended` when Envoy lets go. Evidence comes before release:
 the intent is durable before the request leaves, the outcome before the answer does. What an error means to a client is the
 adapter's to say; what is written down the witness's. This module knows no protobuf and no database.
+
+Where the policy is only observed, everything is decided and worked out as ever, told, and not done: the request leaves as it
+came, in canonical form, and its answer is delivered as it is (`_governed`, `_deliver`). Nothing else is different.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from extproc.audit import recording
 from extproc.audit.account import Account, Delivered
 from extproc.audit.entry import ENVOY_DETAILS, End, Recording
 from extproc.audit.witness import Witness
-from extproc.decision import Decision, Input, Level, combine
+from extproc.decision import Decision, Input, Level
 from extproc.engines.engine import Engine, decide_together
 from extproc.errors import (
     AuditError,
@@ -35,9 +38,10 @@ from extproc.errors import (
 )
 from extproc.events import Continue, Head, Immediate, Opening, Reply, Request, Response, Whole
 from extproc.identity import Identifier
-from extproc.obligations.masking import Mask, compile_mask
+from extproc.obligations.fulfilment import fulfil
+from extproc.obligations.masking import UNMASKED, Mask
 from extproc.obligations.operators import MaskKey
-from extproc.obligations.predicates import refuse_masked_predicates
+from extproc.observation import Observation
 from extproc.operation import Answer, Context, Operation, Principal
 from extproc.protocols.adapter import Adapter, Denial, Outgoing, Reading
 from extproc.reservations import Held, Reservations
@@ -60,7 +64,7 @@ class Guard:
     """The parts that guard one database.
 
     `clock` gives Unix nanoseconds, `credential` the gateway's own header, `mask_key` what keyed masks use; both may raise
-    `SecretMissing`.
+    `SecretMissing`. With an `observation` what the policy decides is told there and in evidence, and not acted on.
     """
 
     database: str
@@ -74,6 +78,7 @@ class Guard:
     mask_key: Callable[[], MaskKey | None]
     default_level: Level
     clock: Callable[[], int]
+    observation: Observation | None = None
 
 
 class Exchange:
@@ -81,7 +86,8 @@ class Exchange:
 
     def __init__(self, guard: Guard, *, exchange: str, traceparent: str | None) -> None:
         self._guard = guard
-        self._account = Account(exchange=exchange, started=guard.clock(), traceparent=traceparent)
+        detail = guard.observation.detail if guard.observation else {}
+        self._account = Account(exchange=exchange, started=guard.clock(), traceparent=traceparent, detail=dict(detail))
         self._reading: Reading | None = None
         self._masks: tuple[Mask, ...] = ()
         self._method = ""
@@ -125,12 +131,7 @@ class Exchange:
             if isinstance(early, Immediate):
                 return early
         principal = self._identify(request.head)
-        reading = await self._recognise(request)
-        decisions = await self._decide(principal, reading)
-        reading = self._fulfil(reading, decisions)
-        if reading.reserves is not None:
-            self._held = await self._guard.reservations.take(reading.reserves)
-            reading = await self._settled(reading)
+        reading = await self._governed(principal, await self._recognise(request))
         outgoing = self._guard.adapter.write(reading)
         credential = self._guard.credential()
         await self._record_intent(outgoing)
@@ -173,6 +174,33 @@ class Exchange:
             reading = guard.adapter.resolve(reading, await guard.upstream.ask(reading.questions))
         raise NotFound("the request's names could not be resolved")
 
+    async def _governed(self, principal: Principal, reading: Reading) -> Reading:
+        """Return the request as the policy lets it leave; where the policy is only observed, as it came."""
+        try:
+            narrowed = await self._narrowed(principal, reading)
+        except Error as error:
+            self._waive(error)
+            self._account.kept_back, self._account.level = True, self._guard.default_level
+            self._masks = (UNMASKED,) * len(reading.operations)
+            return reading
+        return reading if self._guard.observation else narrowed
+
+    async def _narrowed(self, principal: Principal, reading: Reading) -> Reading:
+        """Decide, and do to the request what the decisions ask of it."""
+        reading = self._fulfil(reading, await self._decide(principal, reading))
+        if reading.reserves is not None:
+            if not self._guard.observation:  # what is not stopped need not be waited for
+                self._held = await self._guard.reservations.take(reading.reserves)
+            reading = await self._settled(reading)
+        return reading
+
+    def _waive(self, error: Error) -> None:
+        """Note what the policy would have had refused, where it is only observed; else, and for want of evidence, refuse."""
+        if self._guard.observation is None or isinstance(error, AuditError):
+            raise error
+        self._guard.observation.waive()
+        self._account.waived = error.code
+
     async def _decide(self, principal: Principal, reading: Reading) -> tuple[Decision, ...]:
         """Ask the engine about each operation by itself; all must be allowed."""
         account, engine = self._account, self._guard.engine
@@ -199,13 +227,11 @@ class Exchange:
     def _fulfil(self, reading: Reading, decisions: tuple[Decision, ...]) -> Reading:
         """Turn obligations into terms, refuse what cannot be fulfilled, narrow the request to the rest."""
         guard = self._guard
-        combined = tuple(combine(decision, guard.default_level) for decision in decisions)
-        key = self._mask_key()
-        self._masks = tuple(compile_mask(terms, key) for terms in combined)
-        for operation, terms in zip(reading.operations, combined, strict=True):
-            refuse_masked_predicates(operation, terms)
-        self._account.level = max((terms.level for terms in combined), default=guard.default_level)
-        return guard.adapter.narrow(reading, combined)
+        fulfilment = fulfil(reading.operations, decisions, guard.default_level, self._mask_key())
+        self._account.level = fulfilment.level
+        # Where nothing is narrowed, answers may hold more than the limit, and are looked at all the same.
+        self._masks = fulfilment.masks if guard.observation is None else fulfilment.unlimited
+        return guard.adapter.narrow(reading, fulfilment.terms)
 
     def _mask_key(self) -> MaskKey | None:
         try:
@@ -228,7 +254,7 @@ class Exchange:
         self._let_go(done=not _made_by_envoy(response))
         if _made_by_envoy(response):
             account.source = account.source or _source(response.head)
-            account.detail = _details(response.head)
+            account.detail |= _details(response.head)
             raise _by_envoy(response, asked=reading is not None)
         if reading is None:
             raise UpstreamError("an answer to a request that was never decided", code="answer_unasked")
@@ -254,17 +280,15 @@ class Exchange:
         if answer is None:
             self._keep(response.status, response.body)
             return Continue()
-        changed = answer.recast
-        for result, owner in zip(answer.results, answer.owners, strict=True):
-            masked = self._masks[owner].apply(result)
-            changed = changed or masked.changed
-            delivered = self._account.delivered.setdefault(owner, Delivered())
-            delivered.rows += len(result)
-            delivered.masked_fields |= frozenset(masked.fields)
-            delivered.masked_values += masked.values
+        changed = False
+        try:
+            changed = self._mask(answer)
+        except UpstreamError as error:
+            self._waive(error)
+        changed = changed and not self._guard.observation
         written = self._guard.adapter.write_answer(reading, answer) if changed else response.body
         if self._account.level is Level.FULL:
-            if any(result.vectors is not None for result in answer.results):
+            if not self._guard.observation and any(result.vectors is not None for result in answer.results):
                 with recording.abridged(answer.results):
                     self._keep(response.status, self._guard.adapter.write_answer(reading, answer), answer)
             else:
@@ -276,6 +300,18 @@ class Exchange:
         asked = self._account.recording
         if self._account.level is Level.FULL and asked is not None:
             self._account.answer = recording.kept(asked, status, body, answer)
+
+    def _mask(self, answer: Answer) -> bool:
+        """Do to the answer what each operation's terms ask, and note it; return whether it must be written anew."""
+        changed = answer.recast
+        for result, owner in zip(answer.results, answer.owners, strict=True):
+            delivered = self._account.delivered.setdefault(owner, Delivered())
+            delivered.rows += len(result)
+            masked = self._masks[owner].apply(result)
+            changed = changed or masked.changed
+            delivered.masked_fields |= frozenset(masked.fields)
+            delivered.masked_values += masked.values
+        return changed
 
     async def _conclude(self, end: End, status: int) -> None:
         self.over = True

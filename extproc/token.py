@@ -70,6 +70,25 @@ def mint(
         raise ConfigError("tokens are minted only for an issuer that is marked `demo: true`")
     if not 0 < lifetime <= issuer.max_lifetime:
         raise ConfigError(f"the lifetime must be between 1 and {issuer.max_lifetime:g} seconds, the issuer's max_lifetime")
+    payload = claims_of(issuer, subject, now=now, lifetime=lifetime, roles=roles, groups=groups, person=person, claims=claims)
+    signing = _key(key)
+    if not signing.is_private:
+        raise ConfigError(f"{key}: holds no private key")
+    return jwt.encode({"alg": _ALGORITHM, "kid": signing.kid}, payload, signing)
+
+
+def claims_of(
+    issuer: Issuer,
+    subject: str,
+    *,
+    now: int,
+    lifetime: int,
+    roles: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    person: str | None = None,
+    claims: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the claims of such a token. Raises `ConfigError`."""
     if not subject:
         raise ConfigError("a token needs a subject")
     payload: dict[str, Any] = {
@@ -90,10 +109,7 @@ def mint(
     if taken := payload.keys() & (claims or {}).keys():
         raise ConfigError(f"the claims {', '.join(sorted(taken))} are set already; leave them out")
     payload.update(claims or {})
-    signing = _key(key)
-    if not signing.is_private:
-        raise ConfigError(f"{key}: holds no private key")
-    return jwt.encode({"alg": _ALGORITHM, "kid": signing.kid}, payload, signing)
+    return payload
 
 
 def _place(payload: dict[str, Any], path: str, value: object) -> None:

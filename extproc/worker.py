@@ -11,7 +11,6 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Literal
 
@@ -26,22 +25,17 @@ from extproc.audit.orders import Witness as Cosigner
 from extproc.audit.witness import Witness
 from extproc.config import socket_paths
 from extproc.config.types import Config, Database
-from extproc.config.types import Issuer as ConfiguredIssuer
-from extproc.configured import load_engine, verification
-from extproc.decision import Level
+from extproc.configured import credential_of, default_level, identifier, load_engine, mask_key, upstream_of
 from extproc.engines.cache import DecisionCache
 from extproc.engines.engine import Engine
 from extproc.engines.opa import OpaEngine
 from extproc.errors import EngineError
-from extproc.forwarding import Credential
-from extproc.identity import Identifier, Issuer
-from extproc.obligations.operators import MaskKey
+from extproc.observation import Observation
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
 from extproc.reservations import Reservations
-from extproc.secret import FreshSecret
 from extproc.server import Server, Servicer
-from extproc.upstream import Generation, Upstream
+from extproc.upstream import Generation
 
 _SWITCH_SECONDS: Final = 0.0001
 """How long a busy thread keeps the interpreter: at the usual 5 ms whoever writes a slow disk, or reads a large request, would
@@ -92,16 +86,17 @@ async def serve(config: Config, index: int) -> None:
         signers = [str(Signer.load(f"{config.audit.origin}/{name}", pem).verifier) for pem in held.signing]
         cosigners = " ".join(each.key for each in config.audit.witnesses)
         named = {"keys": " ".join(signers), **({"witnesses": cosigners} if cosigners else {})}
-        await ledger.append(_mark("start", engine.revision, **named, **_told(ledger)))
+        await ledger.append(_mark("start", engine.revision, **named, **_told(ledger), **_observed(guards)))
         following = asyncio.create_task(policy.follow(lambda revision: _told_of_policy(ledger, revision)))
         following.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so does the worker then
         keeping = asyncio.create_task(_kept(config, name, ledger))
+        reminding = [asyncio.create_task(each.observation.follow()) for each in guards.values() if each.observation]
         await server.start()
         _settle_memory()
         await stop.wait()
         await server.drain(_GRACE)
-        following.cancel()
-        keeping.cancel()
+        for task in (following, keeping, *reminding):
+            task.cancel()
         for guard in guards.values():
             await guard.upstream.close()
         await ledger.append(_mark("stop", engine.revision))
@@ -142,6 +137,12 @@ def _told(ledger: Ledger) -> dict[str, str]:
     return {f"recovered_{name}": str(count) for name, count in found.items() if count}
 
 
+def _observed(guards: dict[str, Guard]) -> dict[str, str]:
+    """Return which databases are only observed, for the record."""
+    names = [name for name, guard in guards.items() if guard.observation]
+    return {"observed": ", ".join(names)} if names else {}
+
+
 def _server(config: Config, index: int, guards: dict[str, Guard], ledger: Ledger) -> Server:
     authorities = {each.match.authority.lower(): each.name for each in config.databases if each.match}
     return Server(
@@ -162,54 +163,17 @@ def _guard(
     reservations: Reservations,
 ) -> Guard:
     adapter = adapter_for(database.engine)
-    credential = _credential(database)
-    issuers = {each.issuer: _issuer(each) for each in config.identity.issuers}
-    metadata = config.identity.metadata
     return Guard(
         database=database.name,
         adapter=adapter,
-        identifier=Identifier(
-            issuers=issuers, namespace=metadata.namespace, key=metadata.key, headers=adapter.credential_headers
-        ),
+        identifier=identifier(config, adapter),
         engine=engine,
-        upstream=Upstream(
-            client=Upstream.client(str(database.upstream), verification(database.upstream, database.upstream_tls)),
-            sni=database.upstream_tls.sni if database.upstream_tls else None,
-            credential=credential,
-            generation=generation,
-            clock=time.monotonic,
-        ),
+        upstream=upstream_of(database, generation),
         reservations=reservations,
-        credential=credential,
+        credential=credential_of(database),
         witness=Witness(log=ledger, database=database.name, engine=database.engine, clock=time.time_ns),
-        mask_key=_mask_key(config),
-        default_level=Level[config.audit.recording.upper()],
+        mask_key=mask_key(config),
+        default_level=default_level(config),
         clock=time.time_ns,
+        observation=Observation(database.name) if database.enforcement == "observe" else None,
     )
-
-
-def _issuer(found: ConfiguredIssuer) -> Issuer:
-    return Issuer(
-        issuer=found.issuer,
-        audiences=frozenset(found.audiences),
-        roles=found.roles,
-        groups=found.groups,
-        person=found.person,
-        workload=found.workload,
-        max_lifetime=int(found.max_lifetime),
-    )
-
-
-def _credential(database: Database) -> Callable[[], Credential | None]:
-    found = database.credential
-    if found is None:
-        return lambda: None
-    header = found.header.lower()
-    return FreshSecret[Credential](found.value, lambda secret: (header, secret.reveal())).get
-
-
-def _mask_key(config: Config) -> Callable[[], MaskKey | None]:
-    if not config.masking.keys:
-        return lambda: None
-    current = config.masking.keys[0]
-    return FreshSecret[MaskKey](current.value, lambda secret: MaskKey.derive(current.id, secret)).get

@@ -35,7 +35,7 @@ from extproc.up.bundles import BundleServer
 from support.asking import asked
 from support.gateway import ROOT, STARTER, running
 from support.opa import Opa
-from support.otlp import Receiver
+from support.otlp import Sink
 from support.processes import children
 
 BEGIN, END = "<!-- begin: decisions, written by make bench -->", "<!-- end: decisions, written by make bench -->"
@@ -51,8 +51,8 @@ def main() -> None:
     os.environ.setdefault("VECGATE_OPA", str(next(ROOT.glob(".cache/bin/opa-*"))))
     with tempfile.TemporaryDirectory(dir=ROOT / "var", prefix="decisions-") as directory:
         alone = uvloop.run(_alone(Path(directory)))
-        with measure._upstream(), Receiver() as receiver:
-            whole = _whole(Path(directory), receiver)
+        with measure._upstream(), Sink() as sink:
+            whole = _whole(Path(directory), sink)
     _write(alone, whole)
 
 
@@ -113,7 +113,7 @@ def _cpu(pid: int) -> float:
 # --- a whole gateway ---
 
 
-def _whole(directory: Path, receiver: Receiver) -> list[tuple[object, ...]]:
+def _whole(directory: Path, sink: Sink) -> list[tuple[object, ...]]:
     """Return requests a second of gateways on each engine, remembering decisions and not, at size S."""
     forgetful = directory / "forgetful"
     shutil.copytree(measure.MASKING, forgetful)
@@ -125,7 +125,7 @@ def _whole(directory: Path, receiver: Receiver) -> list[tuple[object, ...]]:
     with ExitStack() as stack:
         asks: dict[tuple[str, Path], tuple[Callable[[int], dict[str, Any]], int]] = {}
         for number, kind in enumerate(kinds):
-            asks[kind] = stack.enter_context(_gateway(directory / str(number), receiver, *kind))
+            asks[kind] = stack.enter_context(_gateway(directory / str(number), sink, *kind))
         for kind in kinds:
             asks[kind][0](1)
         for number in range(ROUNDS):
@@ -154,12 +154,10 @@ def _whole(directory: Path, receiver: Receiver) -> list[tuple[object, ...]]:
 
 
 @contextmanager
-def _gateway(
-    directory: Path, receiver: Receiver, engine: str, policy: Path
-) -> Iterator[tuple[Callable[[int], dict[str, Any]], int]]:
+def _gateway(directory: Path, sink: Sink, engine: str, policy: Path) -> Iterator[tuple[Callable[[int], dict[str, Any]], int]]:
     """Run a gateway; give what asks it for some seconds, and its process id."""
     directory.mkdir(mode=0o700)
-    audit = {"recording": "request", "otlp": receiver.endpoint}
+    audit = {"recording": "request", "otlp": sink.endpoint}
     upstream = f"http://127.0.0.1:{measure.UPSTREAM}"
     with running(directory, upstream, policy=policy, engine=engine, audit=audit) as gateway:
         token = gateway.issuer.token("reader", exp=int(time.time()) + 3600)

@@ -23,7 +23,7 @@ from typing import Any
 
 import stages
 from support.gateway import ROOT, Gateway, running
-from support.otlp import Receiver
+from support.otlp import Sink
 
 KIT = ROOT / "tests" / "bench" / "perf.py"
 UPSTREAM = 42002
@@ -45,14 +45,14 @@ def main(arguments: list[str]) -> int:
     scratch = ROOT / "var"
     scratch.mkdir(mode=0o700, exist_ok=True)
     result = Path(tempfile.gettempdir()) / "perf" / "vecgate.json"
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="bench-") as directory, _upstream(), Receiver() as receiver:
-        with _gateway(Path(directory), receiver) as (gateway, token):
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="bench-") as directory, _upstream(), Sink() as sink:
+        with _gateway(Path(directory), sink) as (gateway, token):
             target = ["--gateway", gateway.url, "--header", f"x-chroma-token: {token}", "--pid", str(gateway.process.pid)]
             status = subprocess.run([sys.executable, KIT, *target, "--json", result, *arguments], check=False).returncode
             if status or not result.exists():
                 return status
             alone = _alone(gateway, token)
-        by_stage = {size: _stages(Path(directory) / f"stages-{size}", receiver, size) for size in EXCHANGES}
+        by_stage = {size: _stages(Path(directory) / f"stages-{size}", sink, size) for size in EXCHANGES}
     _write(json.loads(result.read_text()), alone, by_stage)
     importlib.import_module("decisions").main()  # it imports this module
     return 0
@@ -72,8 +72,8 @@ def _upstream() -> Iterator[None]:
 
 
 @contextmanager
-def _gateway(directory: Path, receiver: Receiver) -> Iterator[tuple[Gateway, str]]:
-    audit = {"recording": "request", "otlp": receiver.endpoint}
+def _gateway(directory: Path, sink: Sink) -> Iterator[tuple[Gateway, str]]:
+    audit = {"recording": "request", "otlp": sink.endpoint}
     with running(directory, f"http://127.0.0.1:{UPSTREAM}", policy=MASKING, audit=audit) as gateway:
         time.sleep(1)
         yield gateway, gateway.issuer.token("reader", exp=int(time.time()) + 3600)
@@ -101,13 +101,13 @@ def _p50(size: str, url: str, headers: Mapping[str, str]) -> float:
         return float(perf.wrk(url + _path(size), file.name, 1, ALONE_SECONDS)["p50"])
 
 
-def _stages(directory: Path, receiver: Receiver, size: str) -> dict[str, float]:
+def _stages(directory: Path, sink: Sink, size: str) -> dict[str, float]:
     answer = (perf.WORK / "data" / f"{size}.json").read_bytes()
     body = perf.request_body(size).encode()
     return stages.run(
         directory,
         policy=MASKING,
-        otlp=receiver.endpoint,
+        otlp=sink.endpoint,
         target=_path(size),
         body=body,
         answer=answer,

@@ -75,6 +75,7 @@ def test_where_everything_holds_there_is_nothing_to_say(config: Path) -> None:
         ("http://127.0.0.1:8000", "http://chroma.internal:8000", "http:// off loopback"),
         ("listen: 127.0.0.1:8100", "listen: 0.0.0.0:8100\n    tls: {insecure: true}", "something else must encrypt"),
         ("    credential: {header: x-chroma-token, value: {file: kb.key}}\n", "", "no `credential`"),
+        ("    engine", "    enforcement: observe\n    engine", "`enforcement: observe`: NO decision is enforced"),
     ],
 )
 def test_what_is_allowed_but_should_surprise_nobody_is_a_warning(config: Path, old: str, new: str, said: str) -> None:

@@ -300,7 +300,6 @@ def test_a_password_in_a_url_is_refused_and_not_echoed(tmp_path: Path) -> None:
     [
         ("engine: chroma", "engine: qdrant", "4: databases[0].engine"),
         ("    engine", "    grpc: {listen: 127.0.0.1:1, upstream: 'http://127.0.0.1:2'}\n    engine", "4: databases[0].grpc"),
-        ("    engine", "    enforcement: observe\n    engine", "4: databases[0].enforcement"),
         ("policy: {", "control: {listen: 127.0.0.1:8099, admins: ['role:a']}\npolicy: {", "11: control"),
         ("policy: {", "service: {listen: 127.0.0.1:9002, peers: [a]}\npolicy: {", "11: service"),
         ("policy: {", "store: postgresql://db/vecgate\npolicy: {", "11: store"),

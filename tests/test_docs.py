@@ -57,6 +57,16 @@ ELSEWHERE = {
     ),
     "vecgate audit prove var/audit worker-0 --entry 0 -o first.tlog-proof": "tests/e2e/test_docs_snippets.py",
     "vecgate audit verify first.tlog-proof": "tests/e2e/test_docs_snippets.py",
+    **dict.fromkeys(
+        (
+            "vecgate explain -c vecgate.yaml --exchange 897039492e9176664e155325e24c54b9",
+            "vecgate explain -c vecgate.yaml --exchange 897039492e9176664e155325e24c54b9 --for-caller",
+            "vecgate policy replay candidate -c vecgate.yaml",
+            "vecgate policy replay candidate -c vecgate.yaml --suggest",
+            "vecgate policy observed -c vecgate.yaml",
+        ),
+        "tests/e2e/test_author_tools.py",
+    ),
     "docker compose -f deploy/compose.yaml up --build": "tests/test_deploy.py",
 }
 
@@ -182,7 +192,6 @@ def unavailable() -> list[tuple[str, dict[str, Any]]]:
     database = smallest()["databases"][0]
     return [
         ("grpc", {"databases": [database | {"grpc": {"listen": "127.0.0.1:1", "upstream": "http://127.0.0.1:2"}}]}),
-        ("enforcement", {"databases": [database | {"enforcement": "observe"}]}),
         ("engine", {"databases": [database | {"engine": "qdrant"}]}),
         ("control", {"control": {"listen": "127.0.0.1:8099"}}),
         ("service", {"service": {"listen": "127.0.0.1:9000"}}),

@@ -36,6 +36,11 @@ def vecgate(*arguments: str, directory: Path | None = None) -> subprocess.Comple
         (("envoy", "-c", "absent.yaml"), 1, "absent.yaml"),
         (("policy",), 2, "Missing command"),
         (("policy", "test", "absent"), 1, "absent: is no directory"),
+        (("explain",), 2, "give one of --path, --input and --exchange"),
+        (("explain", "--exchange", "00ff", "-c", "absent.yaml"), 1, "absent.yaml"),
+        (("policy", "replay"), 2, "name the candidate's directory"),
+        (("policy", "replay", "rego", "-c", "absent.yaml"), 1, "absent.yaml"),
+        (("policy", "observed", "-c", "absent.yaml"), 1, "absent.yaml"),
         (("policy", "build", "absent"), 1, "absent: is no directory"),
         (("policy", "build", ".", "--key", "absent.key"), 1, "absent.key: is absent, unreadable or empty"),
         (("policy", "build", "--public-key", "--key", "absent.key"), 1, "absent.key: is absent, unreadable or empty"),
@@ -64,6 +69,9 @@ def test_a_mistake_is_one_line_on_standard_error(tmp_path: Path, arguments: tupl
         ("config", "schema"),
         ("policy", "build"),
         ("policy", "test"),
+        ("policy", "replay"),
+        ("policy", "observed"),
+        ("explain",),
     ],
 )
 def test_every_command_has_help(command: tuple[str, ...]) -> None:

@@ -24,7 +24,11 @@ class Delivered(msgspec.Struct, kw_only=True):
 
 
 class Account(msgspec.Struct, kw_only=True):
-    """What is known of one exchange so far. Times are Unix nanoseconds."""
+    """What is known of one exchange so far. Times are Unix nanoseconds.
+
+    `waived` is the reason of a refusal that was told and not made, because the policy is only observed; `kept_back` says that
+    for it the request would not have left.
+    """
 
     exchange: str
     started: int
@@ -43,10 +47,12 @@ class Account(msgspec.Struct, kw_only=True):
     answer: Recording | None = None
     delivered: dict[int, Delivered] = {}
     detail: dict[str, str] = {}
+    waived: str = ""
+    kept_back: bool = False
 
     def decision(self, error: Error | None) -> Literal["allow", "deny"] | None:
-        """Return what became of the exchange as a whole; None where it ended before anything was decided."""
-        if refused(error):
+        """Return what was decided of the exchange as a whole; None where it ended before anything was decided."""
+        if refused(error) or self.kept_back:
             return "deny"
         decided = len(self.decisions) == len(self.operations) > 0 and all(each.allow for each in self.decisions)
         return "allow" if decided else None
@@ -59,19 +65,22 @@ class Account(msgspec.Struct, kw_only=True):
         decision = self.decisions[index] if index < len(self.decisions) else None
         delivered = self.delivered.get(index)
         reasons = decision.reasons if decision else ()
-        if error is not None and error.code not in reasons:
-            reasons = (*reasons, error.code)
+        for code in (self.waived, error.code if error is not None else ""):
+            reasons = (*reasons, code) if code and code not in reasons else reasons
         return Fact(
             action=operation.action,
             scope=operation.scope,
             collection=operation.collection,
-            decision="deny" if refused(error) or decision is None or not decision.allow else "allow",
+            decision="deny" if self._denied(error, decision) else "allow",
             reasons=reasons,
             obligations=decision.summary if decision else (),
             rows=delivered.rows if delivered else None,
             masked_fields=tuple(sorted(delivered.masked_fields)) if delivered else (),
             masked_values=delivered.masked_values if delivered else 0,
         )
+
+    def _denied(self, error: Error | None, decision: Decision | None) -> bool:
+        return refused(error) or self.kept_back or decision is None or not decision.allow
 
 
 def refused(error: Error | None) -> bool:

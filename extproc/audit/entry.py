@@ -18,6 +18,9 @@ from extproc.operation import Principal
 ENVOY_DETAILS: Final = re.compile(r"[A-Za-z0-9_.:{}\- ]{1,96}")
 """Envoy's response code details as `Entry.detail` may hold them: its own words, never anything of a request."""
 
+ENFORCEMENT: Final = "enforcement"
+"""The name in `Entry.detail` of how the database is guarded, where that is not by enforcement: ``observe``."""
+
 Kind = Literal["intent", "outcome", "login_rejected", "start", "stop", "heartbeat", "policy", "administration"]
 End = Literal["delivered", "denied", "failed", "aborted"]
 

@@ -17,7 +17,7 @@ import zlib
 from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -116,6 +116,38 @@ def first_leaf(segment: bytes, first: int) -> bytes:
     if mark != _RECORD_MARK or found != first or at + length > len(segment):
         raise AuditError(f"{name(first, 'seal')} does not begin with its first record", code="entry_unreadable")
     return segment[at : at + length]
+
+
+class Stored(NamedTuple):
+    """One record of a walk, None where it is damaged, with its key slot; `end` is where it ends in the segment."""
+
+    record: Record | None
+    slot: bytes
+    end: int
+
+
+def walk(folder: Path, first: int) -> Iterator[Stored]:
+    """Give every record of a segment in order, reading its two files once from the beginning to the end. Raises `OSError`.
+
+    A damaged record does not hide those after it. One with nothing after it is being written, or a crash cut it short: it is
+    none.
+    """
+    index, damaged = first, None
+    with (folder / name(first, "seal")).open("rb") as file, (folder / name(first, "keys")).open("rb") as keys:
+        file.seek(HEADER_BYTES)
+        while len(head := file.read(_RECORD.size)) == _RECORD.size:
+            mark, found, leaf, private, recording, checksum = _RECORD.unpack(head)
+            if mark != _RECORD_MARK or found != index:
+                return
+            if damaged is not None:
+                yield damaged
+            parts = [file.read(length) for length in (leaf, private, recording)]
+            actual = zlib.crc32(b"".join((head[:-_CHECKSUM_BYTES], *parts)))
+            record = Record(index=index, leaf=parts[0], private=parts[1], recording=parts[2])
+            stored = Stored(record if actual == checksum else None, keys.read(SLOT_BYTES), file.tell())
+            damaged, index = (stored if stored.record is None else None), index + 1
+            if damaged is None:
+                yield stored
 
 
 def find(folder: Path, index: int) -> tuple[Record, bytes]:

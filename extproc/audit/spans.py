@@ -31,7 +31,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from extproc import __version__
-from extproc.audit.entry import Entry, Fact
+from extproc.audit.entry import ENFORCEMENT, Entry, Fact
 from extproc.audit.keys import Pseudonyms
 from extproc.audit.orders import Origin
 
@@ -102,6 +102,7 @@ class Spans:
             revision=entry.revision,
             decision=entry.decision or "deny",
             reasons=entry.reasons,
+            enforcement=entry.detail.get(ENFORCEMENT),
         )
         for fact in entry.facts or (None,):
             self._processor.on_end(_Ended(own + _SPAN_ID + secrets.token_bytes(8) + _recurring(shared, fact)))
@@ -133,6 +134,7 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
     revision: str
     decision: str
     reasons: tuple[str, ...]
+    enforcement: str | None
 
     def attributes(self) -> Iterator[tuple[str, Value]]:
         """Give them as attributes; decision and reasons only where no operation tells its own."""
@@ -148,6 +150,8 @@ class _Shared(msgspec.Struct, frozen=True, kw_only=True):
             yield "vecgate.approval.id", self.approval
         if self.revision:
             yield "vecgate.policy.revision", self.revision
+        if self.enforcement is not None:
+            yield "vecgate.enforcement", self.enforcement
         if not self.operations:
             yield "vecgate.decision", self.decision
             yield "vecgate.reasons", self.reasons
@@ -202,7 +206,7 @@ def _summary(fact: Fact | None) -> str:
 
 def _error(entry: Entry) -> str | None:
     """Return why the exchange failed: the first reason of a refusal, else the status, else how it ended; None if it did not."""
-    if entry.decision == "deny" and entry.reasons:
+    if entry.end == "denied" and entry.reasons:
         return entry.reasons[0]
     if entry.status is not None and entry.status >= _ERROR_STATUS:
         return str(entry.status)

@@ -60,6 +60,7 @@ class Witness:
 
     def _entry(self, account: Account, error: Error | None, *, whole: bool, **members: Any) -> Entry:
         """Return an entry of `account` with what is its own in `members`; `whole` where no entry before it told the rest."""
+        members.setdefault("reasons", (account.waived,) if account.waived else ())
         return Entry(
             time_ns=self._clock(),
             exchange=account.exchange,

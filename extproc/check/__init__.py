@@ -138,6 +138,8 @@ def _database_warnings(database: Database) -> Iterator[str]:
         yield f"database {database.name}: its upstream is http:// off loopback, so key and records cross in clear"
     if database.tls and database.tls.insecure:
         yield f"database {database.name}: `insecure: true`: something else must encrypt what clients send"
+    if database.enforcement == "observe":
+        yield f"database {database.name}: `enforcement: observe`: NO decision is enforced, and whoever has a token may do all"
     if database.credential is None:
         yield f"database {database.name}: no `credential`, so the database itself admits whoever reaches it past the gateway"
 

@@ -94,8 +94,6 @@ def _unbuilt(config: Config) -> Iterator[Complaint]:
             yield f"{where}.engine", f"`{each.engine}` is not available yet; use {', '.join(BUILT_ENGINES)}"
         if each.grpc:
             yield f"{where}.grpc", "is not available yet; remove it"
-        if each.enforcement == "observe":
-            yield f"{where}.enforcement", "`observe` is not available yet; use enforce"
     if config.control:
         yield "control", "is not available yet; remove it"
     if config.service.listen or config.service.tls or config.service.peers:

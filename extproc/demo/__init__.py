@@ -101,6 +101,7 @@ def _stay(console: Console, stage: Stage) -> None:
 def _invitation(stage: Stage) -> str:
     return f"""\
 The gateway     {stage.url}
+Its file        {stage.config}
 The audit log   {stage.evidence.directory}
 
     TOKEN=...   # one of those below
@@ -112,4 +113,7 @@ The audit log   {stage.evidence.directory}
     client = chromadb.HttpClient(host="{stage.host}", port={stage.port}, settings=Settings(
         chroma_client_auth_provider="chromadb.auth.token_authn.TokenAuthClientProvider",
         chroma_client_auth_credentials=TOKEN, chroma_auth_token_transport_header="X-Chroma-Token"))
-    client.get_collection("{COLLECTION}", embedding_function=None).get(limit=3)"""
+    client.get_collection("{COLLECTION}", embedding_function=None).get(limit=3)
+
+    vecgate explain -c {stage.config} --exchange ...   # the id in a refusal
+    vecgate policy replay a-changed-copy-of-the-policy -c {stage.config}"""

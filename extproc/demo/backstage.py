@@ -69,6 +69,7 @@ def backstage(policy: Path, tell: Callable[[str], None]) -> Iterator[Stage]:
         config = load(file)
         stack.enter_context(_gateway(root, file))
         yield Stage(
+            config=file,
             host=_LOOPBACK,
             port=listen,
             database_url=database,

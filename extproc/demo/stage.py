@@ -79,8 +79,9 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Everything that a step may use. `refusals` fills up as the story goes on."""
+    """Everything that a step may use. `config` is the gateway's; `refusals` fills up as the story goes on."""
 
+    config: Path
     host: str
     port: int
     database_url: str

@@ -33,6 +33,12 @@ class Pattern:
         """Return whether the field at `path` is named, itself or as a part of what is."""
         return not self.base or path.startswith(f"{self.base}.") or (path == self.base and not self.below)
 
+    def covers(self, other: Pattern) -> bool:
+        """Return whether every field that `other` names is named."""
+        if not self.base or other.base.startswith(f"{self.base}."):
+            return True
+        return other.base == self.base and (other.below or not self.below)
+
     def reaches(self, path: str) -> bool:
         """Return whether a field that lies below `path` may be named."""
         return self.base.startswith(f"{path}.") or (self.below and path == self.base)

@@ -222,6 +222,10 @@ class Mask:
                 return raw
 
 
+UNMASKED: Final = compile_mask(Terms(), None)
+"""The mask of terms that ask nothing."""
+
+
 def _hide_column(payloads: list[_Members], name: str, how: Veil) -> int:
     """Hide one field of many records in place and return how many values there were."""
     count = 0

@@ -67,6 +67,7 @@ privates = st.builds(
     claimed=st.none() | st.dictionaries(private_text, private_text, max_size=2),
     source=private_text,
     user_agent=private_text,
+    trace=private_text,
     inputs=st.lists(private_text.map(lambda value: msgspec.Raw(msgspec.json.encode(value))), max_size=2).map(tuple),
 )
 

@@ -110,11 +110,23 @@ def test_a_batch_has_one_span_for_each_operation(receiver: Receiver) -> None:
     assert len({span.span_id for span in spans}) == 2
 
 
+def test_a_denial_that_was_only_told_is_no_error(receiver: Receiver) -> None:
+    """Where the policy is observed the span says so, says what was decided, and tells of what really happened."""
+    fact = msgspec.structs.replace(QUERY, decision="deny", reasons=("not_granted",))
+    observed = {"decision": "deny", "reasons": ("not_granted",), "facts": (fact,), "detail": {"enforcement": "observe"}}
+    (span,) = told(receiver, msgspec.structs.replace(DELIVERED, **observed))
+    found = attributes(span.attributes)
+
+    assert (found["vecgate.enforcement"], found["vecgate.decision"]) == ("observe", "deny")
+    assert ("error.type" in found, span.status.code) == (False, Status.STATUS_CODE_UNSET)
+
+
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
         ({"decision": "deny", "reasons": ("policy_denied",), "end": "denied", "status": 403}, "policy_denied"),
         ({"end": "failed", "status": 502}, "502"),
+        ({"decision": "deny", "reasons": ("only_told",), "end": "failed", "status": 404}, "404"),
         ({"end": "delivered", "status": 404}, "404"),
         ({"end": "aborted", "status": None}, "aborted"),
     ],

@@ -21,14 +21,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
-
 from chaos import growth, http1, report, store
 from chaos.mix import KINDS, Mix, Shelf
 from chaos.storm import MASKING, scratch
 from support import processes
 from support.gateway import ROOT, STARTER, Gateway, running
-from support.otlp import Receiver
+from support.otlp import Sink
 from support.ports import free_port
 from support.shelf import COLLECTIONS, MODEL
 
@@ -40,14 +38,6 @@ _SEGMENTS_KEPT: Final = 2
 _LARGE_AT_ONCE: Final = 2
 _LARGE_ROWS: Final = 1000
 _OK: Final = 200
-
-
-class Drain(Receiver):
-    """A collector that keeps nothing."""
-
-    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002  # the names are the protocol's
-        """Take one export and forget it."""
-        return trace_service_pb2.ExportTraceServiceResponse()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,7 +76,7 @@ def soak(directory: Path, plan: Plan) -> Soak:
     """Ask the requests of `plan` of a gateway in `directory`, and measure."""
     seen, port = Soak(), free_port()
     with (
-        Drain() as collector,
+        Sink() as collector,
         running(
             directory,
             f"http://127.0.0.1:{port}",
@@ -111,7 +101,8 @@ def soak(directory: Path, plan: Plan) -> Soak:
 def _pids(gateway: Gateway) -> dict[str, int]:
     (worker,) = processes.workers(gateway.process.pid)
     (evaluator,) = processes.evaluators(worker)
-    return {"worker": worker, "its policy's process": evaluator, "Envoy": gateway.envoy()}
+    (clerk,) = processes.clerks(worker)
+    return {"worker": worker, "its policy's process": evaluator, "its log's process": clerk, "Envoy": gateway.envoy()}
 
 
 class _Run:

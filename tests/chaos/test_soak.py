@@ -63,7 +63,7 @@ def test_memory_and_its_peak_are_those_of_the_process() -> None:
 
 @pytest.mark.envoy
 def test_a_short_run_answers_every_kind_as_it_should(tmp_path: Path) -> None:
-    """Every request gets the status of its kind, all three processes are measured, and none is started again."""
+    """Every request gets the status of its kind, all four processes are measured, and none is started again."""
     seen = soak(tmp_path, Plan(requests=400, every=200, seconds=90))
 
     assert seen.findings == []
@@ -71,5 +71,6 @@ def test_a_short_run_answers_every_kind_as_it_should(tmp_path: Path) -> None:
     assert {name: len(samples) for name, samples in seen.rss.items()} == {
         "worker": 3,
         "its policy's process": 3,
+        "its log's process": 3,
         "Envoy": 3,
     }

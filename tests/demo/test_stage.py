@@ -21,6 +21,7 @@ TICKET = Ticket(
 def stage(tmp_path: Path) -> Stage:
     """Return a stage on which nothing runs."""
     return Stage(
+        config=tmp_path / "vecgate.yaml",
         host="127.0.0.1",
         port=1,
         database_url="http://127.0.0.1:1",

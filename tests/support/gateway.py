@@ -130,11 +130,12 @@ def running(
     policy: Path = ALLOW_ALL,
     engine: str = "embedded",
     issuer: TestIssuer | None = None,
+    enforcement: str = "enforce",
     **changes: Any,
 ) -> Iterator[Gateway]:
     """Run a gateway in `directory` until the block ends; `changes` are laid over its configuration.
 
-    With the engine ``opa`` the gateway runs an OPA of its own.
+    With the engine ``opa`` the gateway runs an OPA of its own; `enforcement` is that of its database.
     """
     issuer = issuer or TestIssuer()
     changes["policy"] = {"engine": engine, "opa": {"managed": engine == "opa"}}
@@ -143,7 +144,9 @@ def running(
     for secret in directory.glob("*.key"):
         secret.chmod(0o600)
     config = directory / "vecgate.yaml"
-    config.write_text(yaml.safe_dump(merge(configuration(directory, issuer, port, upstream, policy), changes)))
+    whole = merge(configuration(directory, issuer, port, upstream, policy), changes)
+    whole["databases"][0]["enforcement"] = enforcement
+    config.write_text(yaml.safe_dump(whole))
     for secret in directory.glob("*.key"):
         secret.chmod(0o600)
     process = subprocess.Popen(

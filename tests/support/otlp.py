@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as service
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as service_grpc
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+_TRACES: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
 
 
 class Receiver:
@@ -65,6 +67,23 @@ class Receiver:
         with self._arrived:
             self._arrived.wait_for(lambda: len(self.spans) >= count, timeout)
             return list(self.spans)
+
+
+class Sink:
+    """Takes what is exported to `endpoint` and drops it unread, so that measuring pays for no reader."""
+
+    def __init__(self) -> None:
+        take = grpc.unary_unary_rpc_method_handler(lambda _request, _context: b"")
+        handler = grpc.method_handlers_generic_handler(_TRACES, {"Export": take})
+        self._server = grpc.server(ThreadPoolExecutor(max_workers=1), handlers=[handler])
+        self.endpoint = f"http://127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._server.stop(grace=None).wait()
 
 
 def attributes(pairs: Any) -> dict[str, Any]:
