@@ -43,17 +43,23 @@ class Tile(NamedTuple):
         return f"tile/{'entries' if self.level is None else self.level}/{name}{partial}"
 
 
-def at(path: str) -> Tile:
-    """Return the tile that lies at `path`, below the log's folder. Raises `ValueError` for what is no tile's path."""
+def found_at(path: str) -> Tile | None:
+    """Return the tile that lies at `path`, below the log's folder; None for what is no tile's path."""
     found = _PATH.fullmatch(path)
     if found is None:
-        raise ValueError("this is no tile's path")
+        return None
     level, number, width = found.groups()
     digits = number.replace("/", "").replace("x", "")
     tile = Tile(None if level == "entries" else int(level), int(digits), int(width or WIDTH))
-    if tile.path != path or tile.width < 1:
-        raise ValueError("this is no tile's path")
-    return tile
+    return tile if tile.path == path and tile.width > 0 else None
+
+
+def width_of(tile: Tile, content: bytes) -> int:
+    """Return how many hashes or leaves are in the content of a tile or bundle; -1 for what is no row of them."""
+    try:
+        return len(leaves(content) if tile.level is None else hashes(content))
+    except ValueError:
+        return -1
 
 
 def width_at(level: int, number: int, size: int) -> int:

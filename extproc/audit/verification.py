@@ -251,7 +251,7 @@ class Verification:
         for path in self._place.log.rglob("*"):
             if path.is_symlink() or not path.is_dir():
                 name = path.relative_to(self._place.log)
-                tile = _tile(name)
+                tile = tiles.found_at(str(name))
                 whole = tile is not None and tile.width == WIDTH and not path.is_symlink()
                 if tile is None or not whole or (tile.number + 1) << 8 * ((tile.level or 0) + 1) > size:
                     yield name
@@ -261,7 +261,7 @@ class Verification:
         for name in strays:
             if str(name) in {CHECKPOINT, DRAFT}:
                 continue
-            tile = _tile(name)
+            tile = tiles.found_at(str(name))
             if tile is None or (self._place.log / name).is_symlink():
                 raise Finding(self._named(str(name)), "this is no file of a log")
             try:
@@ -272,7 +272,7 @@ class Verification:
                 raise Finding(self._named(str(name)), "this is not what the log holds there")
 
     def _explained(self, tile: Tile, found: bytes) -> bool:
-        if _width(tile, found) != tile.width:
+        if tiles.width_of(tile, found) != tile.width:
             return False
         content = self._beyond.get((tile.level, tile.number))
         if content is None and self._published.has(full := tile._replace(width=WIDTH)):
@@ -286,18 +286,3 @@ class Verification:
 
     def _unreadable(self, error: AuditError) -> Finding:
         return Finding(f"log/{self._worker}", str(error).removeprefix(f"{self._place.log}/"))
-
-
-def _tile(name: Path) -> Tile | None:
-    try:
-        return tiles.at(str(name))
-    except ValueError:
-        return None
-
-
-def _width(tile: Tile, content: bytes) -> int:
-    """Return how many hashes or leaves there are; -1 for what is no row of them."""
-    try:
-        return len(tiles.leaves(content) if tile.level is None else tiles.hashes(content))
-    except ValueError:
-        return -1

@@ -60,3 +60,29 @@ def test_what_is_no_tile_is_refused(content: bytes) -> None:
     """Nothing, half a hash, one too many."""
     with pytest.raises(ValueError, match="row"):
         tiles.hashes(content)
+
+
+@given(level=st.none() | st.integers(0, 63), number=st.integers(0, 10**13), width=st.integers(1, 256))
+def test_a_tile_is_known_by_its_path(level: int | None, number: int, width: int) -> None:
+    """There and back."""
+    tile = Tile(level, number, width)
+
+    assert tiles.found_at(tile.path) == tile
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "checkpoint",
+        "tile/0/0",
+        "tile/0/x000/001",
+        "tile/00/001",
+        "tile/0/001.p/0",
+        "tile/0/001.p/256",
+        "tile/0/001.p/01",
+        "tile/x/001",
+    ],
+)
+def test_another_path_is_no_tiles(path: str) -> None:
+    """Each tile has one path."""
+    assert tiles.found_at(path) is None

@@ -152,22 +152,23 @@ def _opened(directory: Path, files: Files) -> Journal:
 def main() -> None:
     """Lose power, then kill, as often as the arguments say; print what was held."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--moments", type=int, default=200)
+    parser.add_argument("--losses", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))  # noqa: S311 - to be had again
     options = parser.parse_args()
     print(f"seed {options.seed}")  # noqa: T201
     with tempfile.TemporaryDirectory() as name:
         losses = Losses(Path(name), random.Random(options.seed))  # noqa: S311
-        for _ in range(options.moments):
+        for _ in range(options.losses):
             losses.lose()
     with tempfile.TemporaryDirectory() as name:
         kills = Kills(Path(name), random.Random(options.seed))  # noqa: S311
-        for _ in range(options.moments):
+        for _ in range(options.kills):
             kills.kill()
     rows = [
-        ("losses of power", options.moments),
+        ("losses of power", options.losses),
         ("entries of that log", len(losses.acknowledged)),
-        ("kills", options.moments),
+        ("kills", options.kills),
         ("entries that were acknowledged before one", len(kills.acknowledged)),
         ("promises that were not kept", 0),  # the first would have ended this
     ]
