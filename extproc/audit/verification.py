@@ -152,6 +152,8 @@ class Verification:
 
     def _endorse(self, old: Checkpoint, shown: Note, more: Sequence[bytes], trust: Trust) -> int:
         """Hold an earlier checkpoint against the tree of its size; return that size."""
+        if old.origin != trust.origin:
+            raise Finding("the earlier checkpoint", f"it is of {old.origin}, and this log is {trust.origin}")
         if self._ascent.root(more) != old.root:
             raise Finding(self._named(CHECKPOINT), f"its first {old.size} entries are not those of then")
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -431,3 +432,25 @@ def test_everything_is_closed_to_others(tmp_path: Path) -> None:
     folders = {path.stat().st_mode & 0o777 for path in Place.of(tmp_path / "audit", "w")}
 
     assert ({False: 0o600, True: 0o700}, {0o700}) == (modes, folders)
+
+
+@pytest.mark.parametrize(("free", "warnings"), [(1 << 20, 1), (1 << 40, 0)])
+def test_little_room_is_a_warning_before_there_is_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, free: int, warnings: int
+) -> None:
+    """Said for each megabyte of evidence, and not where there is room."""
+
+    class Room(Files):
+        def free(self, descriptor: int) -> int:
+            """Return what the test says."""
+            del descriptor
+            return free
+
+    journal = opened(tmp_path, files=Room())
+    with caplog.at_level(logging.WARNING):
+        write(journal, range(600))
+    room = Files().free(journal._segment)
+    journal.close()
+
+    assert room > 0
+    assert [("a gibibyte" in line) for line in caplog.messages] == [True] * warnings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from extproc.audit.entry import Entry
 from extproc.audit.journal import Place
 from extproc.audit.ledger import Ledger
 from extproc.audit.published import Published
-from extproc.audit.retention import retain
+from extproc.audit.retention import follow, retain
 from extproc.errors import AuditError
 from support.evidence import KEY, KEYS, SECOND, entry
 from support.logs import SIGNER, Writer, told
@@ -87,4 +88,22 @@ async def test_the_last_segment_stays_however_old(tmp_path: Path) -> None:
 
     assert before == [0, oldest(tmp_path)]
     assert len(list((tmp_path / "private" / "w").glob("*.seal"))) == 1
+    assert told(tmp_path) == []
+
+
+async def test_it_is_followed_until_it_is_cancelled(tmp_path: Path) -> None:
+    """A first look at once; a log that cannot be written is asked again later."""
+    ledger = await written(tmp_path)
+    now = (BEGUN + 3630) * SECOND
+    following = asyncio.create_task(follow(tmp_path, "w", 3600, log=ledger, clock=lambda: now))
+    for _ in range(600):
+        if oldest(tmp_path):
+            break
+        await asyncio.sleep(0.02)
+    following.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await following
+    await ledger.close()
+
+    assert 0 < oldest(tmp_path) <= 30
     assert told(tmp_path) == []

@@ -201,6 +201,14 @@ def test_rollback_is_found_by_an_earlier_checkpoint(tmp_path: Path) -> None:
     assert told(tmp_path / "audit", since=[later, middle]) == []
 
 
+def test_an_earlier_checkpoint_of_another_log_is_told(tmp_path: Path) -> None:
+    """Of a log of another gateway whose worker has the same name."""
+    other = note.signed(Checkpoint("elsewhere/w", 1, bytes(32)).text, [Signer.load("elsewhere/w", SIGNING)])
+    made(tmp_path, 10)
+
+    assert audited(tmp_path, since=[other]).findings["w"].what == "it is of elsewhere/w, and this log is o/w"
+
+
 def test_loss_of_a_whole_log_is_found(tmp_path: Path) -> None:
     """By an earlier checkpoint of it, or by its key; without either nobody could know."""
     made(tmp_path, 10, "v")
