@@ -12,6 +12,8 @@ BENCH_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
 TENANCY_ARGS ?=
+MOMENTS_ARGS ?=
+EVIDENCE_ARGS ?=
 FUZZ_ARGS ?=
 FUZZ_SECONDS ?= 600
 OPA_VERSION := 1.22.2
@@ -25,7 +27,7 @@ OPA := .cache/bin/opa-$(OPA_VERSION)
 JAVASCRIPT := .cache/javascript
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench chaos soak tenancy detectors fuzz fmt venv opa lock wire schemas envoy javascript
+.PHONY: help demo test check bench chaos evidence moments soak tenancy detectors fuzz fmt venv opa lock wire schemas envoy javascript
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +61,12 @@ chaos: venv ## kill workers under load and prove that nothing is lost or leaked:
 
 soak: venv ## measure memory over 200,000 mixed requests: a quarter of an hour, results in docs/robustness.md
 	PYTHONPATH=tests $(BIN)/python -m chaos.soak $(SOAK_ARGS)
+
+evidence: venv ## measure durable entries and verification beside bare hashing, and the index of sessions: ten minutes, results in docs/performance.md
+	PYTHONPATH=tests $(BIN)/python -m chaos.cost $(EVIDENCE_ARGS)
+
+moments: venv ## fail power and kill -9 at 200 random moments each, and hold every promise of the log: MOMENTS_ARGS="--seed 1"
+	PYTHONPATH=tests $(BIN)/python -m chaos.moments $(MOMENTS_ARGS)
 
 tenancy: venv ## have three tenants at work at once on the same ids, against a model: TENANCY_ARGS="--steps 20000 --seed 1"
 	PYTHONPATH=tests $(BIN)/python -m tenancy.drive $(TENANCY_ARGS)

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from extproc import __version__
+from extproc import __version__, auditor
 from extproc import config as configuration
 from extproc.commandline import DEFAULT, ConfigFile, one_line_errors
 from extproc.errors import ConfigError
@@ -33,6 +33,7 @@ config_app = typer.Typer(help="The configuration file itself.")
 policy_app = policy_commands.app
 app.add_typer(config_app, name="config")
 app.add_typer(policy_app, name="policy")
+app.add_typer(auditor.app, name="audit")
 app.command()(explain)
 mask_app = typer.Typer(help="Masks, and what is behind those that can be undone.")
 app.add_typer(mask_app, name="mask")

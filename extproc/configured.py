@@ -10,7 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
-from extproc.audit import keys
+from extproc.audit import keys, retention
+from extproc.audit.ledger import Ledger
+from extproc.audit.note import Signer
+from extproc.audit.orders import Witness
 from extproc.authorities import system_authorities
 from extproc.config import opa_path
 from extproc.config.forms import Url
@@ -158,6 +161,38 @@ def mask_key(config: Config) -> Callable[[], MaskKey | None]:
 def default_level(config: Config) -> Level:
     """Return how much is recorded where the policy does not say."""
     return Level[config.audit.recording.upper()]
+
+
+def open_ledger(config: Config, name: str) -> Ledger:
+    """Open the log of one process. Raises `ConfigError`, `AuditError`."""
+    audit = config.audit
+    return Ledger.open(
+        audit.directory,
+        name,
+        _keys(config),
+        origin=audit.origin,
+        heartbeat=audit.heartbeat,
+        witnesses=tuple(Witness(key=each.key, url=str(each.url)) for each in audit.witnesses),
+        otlp=str(audit.otlp) if audit.otlp else None,
+        pseudonyms=audit.identifiers == "pseudonym",
+    )
+
+
+def signed_by(config: Config, name: str) -> dict[str, str]:
+    """Return who signs the log of one process, its keys and its witnesses, for the record."""
+    signers = [str(Signer.load(f"{config.audit.origin}/{name}", pem).verifier) for pem in _keys(config).signing]
+    witnesses = " ".join(each.key for each in config.audit.witnesses)
+    return {"keys": " ".join(signers)} | ({"witnesses": witnesses} if witnesses else {})
+
+
+async def keep(config: Config, name: str, ledger: Ledger) -> None:
+    """Remove from one process's log what is older than the configuration has it kept, for as long as that may take."""
+    if config.audit.retention is not None:
+        await retention.follow(config.audit.directory, name, config.audit.retention, log=ledger, clock=time.time_ns)
+
+
+def _keys(config: Config) -> keys.Keys:
+    return keys.Keys.load(config.audit.sealing_key, config.audit.signing_key, config.audit.retiring_keys)
 
 
 def sealing_key(config: Config) -> Secret:

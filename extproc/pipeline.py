@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import msgspec
 
 from extproc import forwarding
+from extproc.audit import recording
 from extproc.audit.account import Account, Delivered
 from extproc.audit.entry import ENVOY_DETAILS, End, Recording
 from extproc.audit.witness import Witness
@@ -281,8 +282,8 @@ class Exchange:
 
     async def _record_intent(self, outgoing: Outgoing) -> None:
         if self._account.level >= Level.REQUEST:
-            recording = Recording(method=outgoing.method, target=outgoing.target, body=outgoing.body or b"")
-            self._account.recording = recording
+            body = outgoing.body or b""
+            self._account.recording = Recording(method=outgoing.method, target=outgoing.target, body=body)
         await self._guard.witness.intent(self._account)
 
     # --- response --------------------------------------------------------------------------------------------------
@@ -304,6 +305,7 @@ class Exchange:
         if guard.adapter.failed(response):
             forwarding.require_readable(response.head)
             native = guard.adapter.read_error(response)
+            self._keep(native.status, native.body)
             await self._conclude("failed", native.status)
             return native
         if not _FIRST_SUCCESS <= response.status < _FIRST_REDIRECT:
@@ -336,19 +338,33 @@ class Exchange:
     def _deliver(self, reading: Reading, response: Response) -> Reply:
         """Mask what the answer holds; leave its bytes alone where nothing had to change."""
         if self._method == "HEAD" or not response.body:
+            self._keep(response.status, b"")
             return Continue()
         forwarding.require_readable(response.head)
         answer = self._guard.adapter.read_answer(reading, response)
         if answer is None:
+            self._keep(response.status, response.body)
             return Continue()
         changed = False
         try:
             changed = self._mask(answer)
         except UpstreamError as error:
             self._waive(error)
-        if self._guard.observation or not changed:
-            return Continue()
-        return forwarding.towards_client(response.head, self._guard.adapter.write_answer(reading, answer))
+        changed = changed and not self._guard.observation
+        written = self._guard.adapter.write_answer(reading, answer) if changed else response.body
+        if self._account.level is Level.FULL:
+            if not self._guard.observation and any(result.vectors is not None for result in answer.results):
+                with recording.abridged(answer.results):
+                    self._keep(response.status, self._guard.adapter.write_answer(reading, answer), answer)
+            else:
+                self._keep(response.status, written, answer)
+        return forwarding.towards_client(response.head, written) if changed else Continue()
+
+    def _keep(self, status: int, body: bytes, answer: Answer | None = None) -> None:
+        """Keep an answer as it is delivered, where the policy wants that."""
+        asked = self._account.recording
+        if self._account.level is Level.FULL and asked is not None:
+            self._account.answer = recording.kept(asked, status, body, answer)
 
     def _mask(self, answer: Answer) -> bool:
         """Do to the answer what each operation's terms ask, and note it; return whether it must be written anew."""

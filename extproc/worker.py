@@ -16,14 +16,23 @@ from typing import Final, Literal
 
 from extproc import __version__
 from extproc.accesslog import AccessLog
-from extproc.audit import keys
 from extproc.audit.entry import Entry
 from extproc.audit.ledger import Ledger
 from extproc.audit.witness import Witness
 from extproc.config import socket_paths
 from extproc.config.doors import Door, doors
 from extproc.config.types import Config
-from extproc.configured import credential_of, default_level, identifier, load_engine, mask_key, upstream_of
+from extproc.configured import (
+    credential_of,
+    default_level,
+    identifier,
+    keep,
+    load_engine,
+    mask_key,
+    open_ledger,
+    signed_by,
+    upstream_of,
+)
 from extproc.detection.catalogue import Catalogue
 from extproc.detectors import catalogue
 from extproc.engines.cache import DecisionCache
@@ -57,21 +66,12 @@ async def serve(config: Config, index: int) -> None:
         loop.add_signal_handler(number, stop.set)
 
     name = f"worker-{index}"
-    sealing_key = keys.sealing_key(config.audit.sealing_key)
-    keys.signing_key(config.audit.signing_key)  # created when absent, and looked at now: what is wrong with it shows here
     policy = load_engine(config)
     if isinstance(policy, OpaEngine):
         with suppress(EngineError):  # one that does not answer yet is asked again, and until then everything is denied
             await policy.look()
     engine = DecisionCache(policy, clock=time.time)
-    ledger = Ledger.open(
-        config.audit.directory,
-        name,
-        sealing_key,
-        origin=config.audit.origin,
-        otlp=str(config.audit.otlp) if config.audit.otlp else None,
-        pseudonyms=config.audit.identifiers == "pseudonym",
-    )
+    ledger = open_ledger(config, name)
     try:
         generation = Generation(config.service.socket.with_suffix(".generation"))
         reservations = Reservations(config.service.socket.with_suffix(".reservations"), clock=time.monotonic)
@@ -90,15 +90,16 @@ async def serve(config: Config, index: int) -> None:
             for door in doors(config)
         }
         server = _server(config, index, guards, ledger)
-        await ledger.append(_mark("start", engine.revision, **_told(ledger), **_observed(guards)))
+        await ledger.append(_mark("start", engine.revision, **signed_by(config, name), **_told(ledger), **_observed(guards)))
         following = asyncio.create_task(policy.follow(lambda revision: _told_of_policy(ledger, revision)))
         following.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so does the worker then
+        keeping = asyncio.create_task(keep(config, name, ledger))
         reminding = [asyncio.create_task(each.observation.follow()) for each in guards.values() if each.observation]
         await server.start()
         _settle_memory()
         await stop.wait()
         await server.drain(_GRACE)
-        for task in (following, *reminding):
+        for task in (following, keeping, *reminding):
             task.cancel()
         for upstream in upstreams.values():
             await upstream.close()

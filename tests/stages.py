@@ -16,12 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from extproc import codec
 from extproc.audit import orders
-from extproc.audit.book import Book
+from extproc.audit.book import Book, Pace
 from extproc.audit.entry import Entry
 from extproc.audit.files import Files
 from extproc.audit.journal import Journal
+from extproc.audit.note import Signer
 from extproc.audit.orders import Append, Origin
 from extproc.audit.scribe import Scribe
 from extproc.audit.spans import Spans
@@ -36,7 +39,7 @@ from extproc.wire import ext_proc_pb2 as wire
 from support.exchange import ISSUER, NAMESPACE, KnownCollections, bench
 
 WORKER = ("codec", "identify", "recognise", "decide", "narrow", "answer", "hand over")
-CLERK = ("take over", "seal", "commit", "span")
+CLERK = ("take over", "seal", "commit", "publish", "span")
 STAGES = (*WORKER, *CLERK)
 ROUNDS = 5
 
@@ -115,22 +118,24 @@ class Desk:
     def __init__(self, clock: Clock, directory: Path, otlp: str) -> None:
         self._clock = clock
         self._spans = Spans.create(otlp, instance="worker-0")
+        signer = Signer("bench/worker-0", Ed25519PrivateKey.generate())
 
         def journal(least: int) -> Any:
-            real = Journal(directory, "worker-0", segment_bytes=64 << 20, files=Files(), least=least)
+            real = Journal(directory, "worker-0", signers=[signer], segment_bytes=64 << 20, files=Files(), least=least)
             return Part(real, append=clock.timed("commit", real.append))
 
         def scribe(following: int) -> Any:
-            real = Scribe(Secret(b"k" * 32), "bench", "worker-0", following)
+            real = Scribe(Secret(b"k" * 32), signer.name, "worker-0", following)
             return Part(real, write=clock.timed("seal", real.write))
 
-        self._book = Book(journal, scribe, retry=1.0)
+        self._book = Book(journal, scribe, pace=Pace(cadence=1.0, heartbeat=600.0, retry=1.0))
 
     async def append(self, entry: Entry, span: Origin | None = None) -> int:
         """Append, as far as it takes CPU time in either process."""
         frame = self._clock.timed("hand over", orders.frame)(Append(entry=entry, span=span))
         order = self._clock.timed("take over", orders.read_order)(frame[4:])
         (index,) = self._book.write([order.entry])
+        self._clock.timed("publish", self._book.tend)()
         if order.span is not None:
             self._clock.timed("span", self._spans.tell)(order.entry, index=index, origin=order.span)
         return int(str(index))

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from chromadb.errors import error_types
 
+from extproc import auditor
 from extproc.__main__ import app, policy_app
 from extproc.audit import spans
 from extproc.audit.leaf import Leaf
@@ -37,6 +38,7 @@ from support.issuer import TestIssuer
 
 README = ROOT / "README.md"
 LANGUAGES = {"json", "python", "rego", "sh", "text", "yaml"}
+GROUPS = {"": app, "policy ": policy_app, "audit ": auditor.app}
 CHROMA_PREFIX = "/api/v2/tenants/{tenant}/databases/{database}"
 
 ELSEWHERE = {
@@ -50,7 +52,14 @@ ELSEWHERE = {
     "make help": "Makefile",
     "make detectors": "Makefile",
     "vecgate up -c vecgate.yaml": "tests/e2e/test_docs_snippets.py",
-    "tail -n 1 var/audit/log/worker-0/leaves.jsonl | python -m json.tool": "tests/e2e/test_docs_snippets.py",
+    "cat var/audit/log/worker-0/checkpoint": "tests/e2e/test_docs_snippets.py",
+    "vecgate audit key -c vecgate.yaml": "tests/e2e/test_docs_snippets.py",
+    "vecgate audit verify var/audit": "tests/e2e/test_docs_snippets.py",
+    'python extproc/audit/standalone.py var/audit/log/worker-0 "$(vecgate audit key -c vecgate.yaml)"': (
+        "tests/e2e/test_docs_snippets.py"
+    ),
+    "vecgate audit prove var/audit worker-0 --entry 0 -o first.tlog-proof": "tests/e2e/test_docs_snippets.py",
+    "vecgate audit verify first.tlog-proof": "tests/e2e/test_docs_snippets.py",
     **dict.fromkeys(
         (
             "vecgate explain -c vecgate.yaml --exchange 897039492e9176664e155325e24c54b9",
@@ -155,6 +164,7 @@ UNWRITTEN_DEFAULTS = {
     # Defaults that the schema does not carry as people write them; `test_defaults_in_words_are_so` holds them.
     "identity.issuers[].audiences": "`[vecgate]`",
     "identity.issuers[].max_lifetime": "`24h`",
+    "audit.heartbeat": "`10m`",
     "limits.body": "`64MiB`",
     "limits.message_timeout": "`10s`",
 }
@@ -176,6 +186,7 @@ def test_defaults_in_words_are_so(tmp_path: Path) -> None:
     issuer = config.identity.issuers[0]
 
     assert (issuer.audiences, issuer.max_lifetime) == (("vecgate",), 24 * 3600)
+    assert (config.audit.retiring_keys, config.audit.heartbeat) == ((), 600)
     assert (config.limits.body, config.limits.message_timeout) == (64 << 20, 10)
 
 
@@ -261,7 +272,7 @@ def test_every_make_command_has_its_target(line: str) -> None:
 def test_every_command_of_the_program_is_documented() -> None:
     """Whoever reads the documentation has met each command once."""
     text = "\n".join(document.read_text("utf-8") for document in DOCUMENTS)
-    commands = [(group, command) for group in ("", "policy ") for command in (policy_app if group else app).registered_commands]
+    commands = [(group, command) for group, of in GROUPS.items() for command in of.registered_commands]
     names = {f"{group}{command.name or (command.callback and command.callback.__name__)}" for group, command in commands}
 
     assert {name for name in names if f"vecgate {name}" not in text} == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
@@ -183,11 +184,6 @@ DENIALS: dict[str, tuple[Any, int, str]] = {
         ),
         403,
         "entity_unavailable",
-    ),
-    "full recording": (
-        decided({"allow": True, "obligations": [{"type": "record", "level": "full"}]}),
-        403,
-        "recording_unavailable",
     ),
 }
 
@@ -381,6 +377,53 @@ async def test_the_configured_level_says_whether_the_request_is_kept(level: Leve
     await ask(at)
 
     assert (at.log.entries[0].recording is not None) == (level is Level.REQUEST)
+
+
+MASKED = {"type": "mask", "fields": ["email"], "with": "redact"}
+
+
+@pytest.mark.parametrize("obligations", [[], [MASKED]])
+async def test_at_level_full_the_answer_is_kept_as_delivered(obligations: list[dict[str, Any]]) -> None:
+    """Masked as the caller got it, in the outcome, of the request that it answers."""
+    at = bench(decided({"allow": True, "obligations": [{"type": "record", "level": "full"}, *obligations]}))
+    exchange = at.exchange()
+    await exchange.handle(request(f"{RECORDS}/get", {}))
+    answer = response(get_answer(embeddings=None, include=["documents", "metadatas"]))
+    reply = await exchange.handle(answer)
+    kept = at.log.entries[1].recording
+
+    assert kept is not None
+    assert (kept.method, kept.status, kept.truncated) == ("POST", 200, False)
+    assert kept.target.endswith("/get")
+    assert kept.records == {0: ("t1",)}
+    assert json.loads(kept.body) == json.loads(delivered(reply, answer))
+
+
+async def test_at_level_full_vectors_are_kept_as_digest_and_dimension() -> None:
+    """The caller gets the vectors; the recording says which they were."""
+    at = bench(decided({"allow": True, "obligations": [{"type": "record", "level": "full"}]}))
+    exchange = at.exchange()
+    await exchange.handle(request(f"{RECORDS}/get", {"include": ["embeddings"]}))
+    answer = response(get_answer(embeddings=[[0.5, 0.25, 0.125]], include=["embeddings"], documents=None, metadatas=None))
+    reply = await exchange.handle(answer)
+    kept = at.log.entries[1].recording
+
+    assert kept is not None
+    assert json.loads(delivered(reply, answer))["embeddings"] == [[0.5, 0.25, 0.125]]
+    assert json.loads(kept.body)["embeddings"] == {"sha256": sha256(b"[[0.5, 0.25, 0.125]]").hexdigest(), "dimension": 3}
+
+
+async def test_at_level_full_an_error_of_the_database_is_kept_too() -> None:
+    """In the form in which the caller gets it."""
+    at = bench(decided({"allow": True, "obligations": [{"type": "record", "level": "full"}]}))
+    exchange = at.exchange()
+    await exchange.handle(request(f"{RECORDS}/get", {}))
+    reply = await exchange.handle(response({"error": "InternalError", "message": "secret"}, 500))
+    kept = at.log.entries[1].recording
+
+    assert isinstance(reply, Immediate)
+    assert kept is not None
+    assert (kept.status, kept.body) == (500, reply.body)
 
 
 @pytest.mark.parametrize("status", [302, 304, 101])

@@ -50,6 +50,7 @@ class Account(msgspec.Struct, kw_only=True):
     asked: int = 0
     level: Level = Level.METADATA
     recording: Recording | None = None
+    answer: Recording | None = None
     delivered: dict[int, Delivered] = {}
     detail: dict[str, str] = {}
     waived: str = ""

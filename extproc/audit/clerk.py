@@ -1,15 +1,18 @@
 """The process that keeps a worker's book: ``python -m extproc.audit.clerk FD``, started by `ledger` and by nobody else.
 
-It is a process of its own so that neither sealing nor the disk nor telling spans takes time from the loop that serves
-exchanges, and what comes while it writes goes to the disk together: a durable write costs the same for one entry as for ten. It
-reads what it is to open, then orders, answers each once it is carried out, and ends with the stream. Should its worker die, it
-carries out what it was given and leaves the files tidy. The keys of evidence are here alone.
+It is a process of its own so that neither sealing nor hashing nor the disk nor telling spans takes time from the loop that
+serves exchanges, and what comes while it writes goes to the disk together: a durable write costs the same for one entry as for
+ten. It reads what it is to open, then orders, answers each once it is carried out, and ends with the stream. When nobody waits
+it grows the log's tree and signs checkpoints. Should its worker die, it carries out what it was given and leaves the files
+tidy. The keys of evidence are here alone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import math
+import select
 import socket
 import sys
 import time
@@ -19,13 +22,16 @@ from pathlib import Path
 from typing import Final
 
 from extproc.audit import orders
-from extproc.audit.book import Book
+from extproc.audit.book import Book, Pace
+from extproc.audit.courier import Courier
 from extproc.audit.files import Files
-from extproc.audit.journal import Journal
-from extproc.audit.keys import Pseudonyms
+from extproc.audit.journal import Journal, Place
+from extproc.audit.keys import Keys, Pseudonyms
+from extproc.audit.note import Signer
 from extproc.audit.orders import Append, Close, Flush, Frames, Opening, Order, Result, Unready
 from extproc.audit.scribe import Scribe
 from extproc.audit.spans import Spans
+from extproc.companion import Companion
 from extproc.errors import AuditError, ConfigError
 from extproc.secret import Secret
 
@@ -38,6 +44,7 @@ _PATIENCE: Final = 5.0
 """Seconds to wait for a predecessor that is still carrying out what its dead worker gave it."""
 
 _LOOK_EVERY: Final = 0.02
+_MILLISECONDS: Final = 1000
 
 
 def main() -> None:
@@ -52,13 +59,15 @@ def serve(connection: socket.socket, files: Files, *, patience: float) -> None:
     opening = _opening(connection, frames)
     if opening is None:
         return
-    key = Secret(opening.sealing_key)
+    keys = Keys(Secret(opening.sealing_key), tuple([Secret(pem) for pem in opening.signing_keys]))
     try:
-        book = _opened(opening, key, files, time.monotonic() + patience)
+        book = _opened(opening, keys, files, time.monotonic() + patience)
     except (AuditError, ConfigError) as error:
         connection.sendall(orders.frame(Unready(str(error))))
         return
-    spans = Spans.create(opening.otlp, instance=opening.worker, pseudonyms=Pseudonyms(key) if opening.pseudonyms else None)
+    spans = Spans.create(
+        opening.otlp, instance=opening.worker, pseudonyms=Pseudonyms(keys.sealing) if opening.pseudonyms else None
+    )
     connection.sendall(orders.frame(book.recovered))
     gc.collect()
     gc.freeze()
@@ -79,26 +88,41 @@ def _opening(connection: socket.socket, frames: Frames) -> Opening | None:
     return orders.read_opening(content)
 
 
-def _opened(opening: Opening, key: Secret, files: Files, until: float) -> Book:
+def _opened(opening: Opening, keys: Keys, files: Files, until: float) -> Book:
     """Open the book. Raises `AuditError`, `ConfigError`."""
+    name = f"{opening.origin}/{opening.worker}"
+    signers = [Signer.load(name, pem) for pem in keys.signing]
 
     def journal(least: int) -> Journal:
-        directory = Path(opening.directory)
-        return Journal(directory, opening.worker, segment_bytes=opening.segment_bytes, files=files, least=least)
+        return Journal(
+            Path(opening.directory),
+            opening.worker,
+            signers=signers,
+            segment_bytes=opening.segment_bytes,
+            files=files,
+            least=least,
+        )
 
+    pace = Pace(cadence=opening.cadence, heartbeat=opening.heartbeat, retry=opening.retry)
+    place = Place.of(Path(opening.directory), opening.worker)
+    courier = Courier(opening.witnesses, place.log, opening.patience, _cosigning) if opening.witnesses else None
+    scribe = partial(Scribe, keys.sealing, name, opening.worker)
     while True:
         try:
-            scribe = partial(Scribe, key, opening.origin, opening.worker)
-            return Book(journal, scribe, retry=opening.retry, least=opening.least)
+            return Book(journal, scribe, pace=pace, courier=courier, least=opening.least)
         except AuditError as error:
             if error.code != "audit_in_use" or time.monotonic() > until:
                 raise
         time.sleep(_LOOK_EVERY)
 
 
+def _cosigning() -> Companion:
+    return Companion("extproc.audit.cosigning")
+
+
 def _work(connection: socket.socket, frames: Frames, book: Book, spans: Spans) -> bool:
     """Carry out orders; return whether the last of them was to close."""
-    for batch in _batches(connection, frames):
+    for batch in _batches(connection, frames, book):
         results = _carried_out(batch, book)
         with contextlib.suppress(ConnectionError):  # of a worker that is gone, what it gave is carried out all the same
             connection.sendall(orders.frame(results))
@@ -111,11 +135,15 @@ def _work(connection: socket.socket, frames: Frames, book: Book, spans: Spans) -
     return False
 
 
-def _batches(connection: socket.socket, frames: Frames) -> Iterator[list[Order]]:
-    """Give the orders that have come, many at a time, but nothing behind one that is not to append."""
+def _batches(connection: socket.socket, frames: Frames, book: Book) -> Iterator[list[Order]]:
+    """Give the orders that have come, many at a time, but nothing behind one that is not to append; tend the book meanwhile."""
     batch: list[Order] = []
     weight = 0
-    while data := _received(connection):
+    while True:
+        _await(connection, book)
+        data = _received(connection)
+        if not data:
+            return
         frames.feed(data)
         for content in frames:
             batch.append(orders.read_order(content))
@@ -126,6 +154,18 @@ def _batches(connection: socket.socket, frames: Frames) -> Iterator[list[Order]]
         if batch:
             yield batch
             batch, weight = [], 0
+
+
+def _await(connection: socket.socket, book: Book) -> None:
+    """Wait until something comes from the worker, and do in between what the book wants done."""
+    worker = connection.fileno()
+    while True:
+        patience = book.tend()
+        coming = select.poll()
+        for descriptor in {worker, book.waits_for() or worker}:
+            coming.register(descriptor, select.POLLIN)
+        if any(descriptor == worker for descriptor, _ in coming.poll(math.ceil(patience * _MILLISECONDS))):
+            return
 
 
 def _received(connection: socket.socket) -> bytes:

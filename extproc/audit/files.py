@@ -25,6 +25,23 @@ class Files:
             written = os.pwrite(descriptor, view, offset)
             view, offset = view[written:], offset + written
 
+    def rename(self, path: Path, new: Path) -> None:
+        """Give the file at `path` the name `new`, in place of what had it; durable once the folder is synced."""
+        path.rename(new)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, if it is there."""
+        path.unlink(missing_ok=True)
+
+    def put(self, path: Path, content: bytes, *, draft: Path, durable: bool) -> None:
+        """Have a file with `content` at `path`, whole or not at all; it is made at `draft` first, on the same file system."""
+        descriptor = self.open(draft, durable=durable, empty=True)
+        try:
+            self.write(descriptor, content, 0)
+        finally:
+            os.close(descriptor)
+        self.rename(draft, path)
+
     def cut(self, descriptor: int, length: int) -> None:
         """Cut the file to `length` bytes, durably."""
         os.ftruncate(descriptor, length)
@@ -41,6 +58,11 @@ class Files:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def free(self, descriptor: int) -> int:
+        """Return how many bytes there is room for where the open file lies."""
+        found = os.fstatvfs(descriptor)
+        return found.f_bavail * found.f_frsize
 
     def gone(self, descriptor: int) -> bool:
         """Say whether the open file has been deleted, so that what is written to it would be lost."""

@@ -12,9 +12,9 @@ import binascii
 import hmac
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -27,6 +27,19 @@ from extproc.secret import Secret, SecretFile, SecretSource
 SEALING_KEY_BYTES: Final = 32
 _OTHERS: Final = 0o077
 _PSEUDONYM_DIGITS: Final = 32  # 128 bits: no two users meet by chance
+
+
+class Keys(NamedTuple):
+    """The keys of one gateway's evidence: what seals, and what signs (PEM), of which the first is the current one."""
+
+    sealing: Secret
+    signing: tuple[Secret, ...]
+
+    @classmethod
+    def load(cls, sealing: SecretSource, signing: SecretSource, retiring: Sequence[SecretSource] = ()) -> Keys:
+        """Return the keys that lie in these places; the first two are created when absent. Raises `ConfigError`."""
+        retired = [checked_signing_key(source.load()) for source in retiring]
+        return cls(sealing_key(sealing), (signing_key(signing), *retired))
 
 
 def sealing_key(source: SecretSource) -> Secret:
@@ -49,7 +62,11 @@ def signing_key(source: SecretSource) -> Secret:
 
     Raises `ConfigError` where the file is open to others or what is in it is no such key.
     """
-    text = _load(source, _new_signing_key)
+    return checked_signing_key(_load(source, _new_signing_key))
+
+
+def checked_signing_key(text: Secret) -> Secret:
+    """Return the Ed25519 key in PEM as it is. Raises `ConfigError` for what is none."""
     try:
         key = serialization.load_pem_private_key(text.reveal(), password=None)
     except (ValueError, TypeError) as error:

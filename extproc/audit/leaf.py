@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from extproc.audit.entry import End, Entry, Fact, Kind
+from extproc.audit.entry import End, Entry, Fact, Kind, Recording
 
 VERSION: Final = 1
 SALT_BYTES: Final = 32
@@ -38,14 +38,22 @@ class Salts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of the exchange was recorded; `sha256` is of the recording's ciphertext, None where there is no recording."""
+    """How much was recorded of what this entry is about; `sha256` is of the recording's ciphertext, None where there is none.
 
-    level: Literal["metadata", "request"]
+    `truncated` says that of a body only the beginning was kept.
+    """
+
+    level: Literal["metadata", "request", "full"]
     sha256: str | None
+    truncated: bool
 
 
 class Leaf(msgspec.Struct, frozen=True, kw_only=True):
-    """The members of a leaf. `private` is the SHA-256 of the private part's ciphertext, hex like every digest here."""
+    """The members of a leaf.
+
+    `private` is the SHA-256 of the private part's ciphertext, `key` that of the slot with the entry's wrapped key; hex like
+    every digest here.
+    """
 
     version: int
     kind: Kind
@@ -64,15 +72,16 @@ class Leaf(msgspec.Struct, frozen=True, kw_only=True):
     asked: int
     detail: dict[str, str]
     commitments: dict[str, str]
+    key: str
     private: str
     recording: Recorded
 
 
-def encode(entry: Entry, *, log: str, index: int, salts: Salts, private: bytes, recording: bytes | None) -> bytes:
+def encode(entry: Entry, *, log: str, index: int, salts: Salts, slot: bytes, private: bytes, recording: bytes | None) -> bytes:
     """Return the leaf of `entry`, without a line feed.
 
-    `private` and `recording` are the ciphertexts that the leaf commits to. Raises `ValueError` for text that has no UTF-8 form
-    and for a name in `detail` that is not ASCII.
+    `slot`, `private` and `recording` are what the leaf commits to: a wrapped key and ciphertexts. Raises `ValueError` for text
+    that has no UTF-8 form and for a name in `detail` that is not ASCII.
     """
     if not all(name.isascii() for name in entry.detail):
         raise ValueError("a name in an entry's detail is not ASCII")
@@ -95,13 +104,18 @@ def encode(entry: Entry, *, log: str, index: int, salts: Salts, private: bytes, 
             asked=entry.asked,
             detail=entry.detail,
             commitments=_commitments(entry, salts),
+            key=sha256(slot).hexdigest(),
             private=sha256(private).hexdigest(),
-            recording=Recorded(
-                level="metadata" if recording is None else "request",
-                sha256=None if recording is None else sha256(recording).hexdigest(),
-            ),
+            recording=_recorded(entry.recording, recording),
         )
     )
+
+
+def _recorded(kept: Recording | None, sealed: bytes | None) -> Recorded:
+    if kept is None or sealed is None:
+        return Recorded(level="metadata", sha256=None, truncated=False)
+    level: Literal["request", "full"] = "request" if kept.status is None else "full"
+    return Recorded(level=level, sha256=sha256(sealed).hexdigest(), truncated=kept.truncated)
 
 
 def commitment(name: str, salt: bytes, value: str) -> str:

@@ -21,11 +21,11 @@ import msgspec
 
 from extproc.audit import orders
 from extproc.audit.entry import Entry
-from extproc.audit.orders import Append, Close, Flush, Frames, Opening, Origin, Result
+from extproc.audit.keys import Keys
+from extproc.audit.orders import Append, Close, Flush, Frames, Opening, Origin, Result, Witness
 from extproc.audit.recovery import Recovered
 from extproc.companion import Companion
 from extproc.errors import AuditError
-from extproc.secret import Secret
 
 SEGMENT_BYTES: Final = 64 << 20
 MOST_WAITING: Final = 4096
@@ -63,11 +63,14 @@ class Ledger:
         cls,
         directory: Path,
         worker: str,
-        sealing_key: Secret,
+        keys: Keys,
         *,
         origin: str = "vecgate",
         segment_bytes: int = SEGMENT_BYTES,
         retry: float = 1.0,
+        cadence: float = 1.0,
+        heartbeat: float = 600.0,
+        witnesses: tuple[Witness, ...] = (),
         otlp: str | None = None,
         pseudonyms: bool = False,
         companion: Callable[[], Companion] | None = None,
@@ -75,19 +78,25 @@ class Ledger:
         """Open the ledger of `worker` below `directory`, create it when absent, put right what a crash left. Blocks.
 
         The log's name is ``<origin>/<worker>``. A segment is full at `segment_bytes`; a failed disk is left alone for `retry`
-        seconds. Spans go to `otlp`, and name people by keyed hashes with `pseudonyms`. Raises `AuditError` where another
-        process has it open, where it cannot be written, and where it was changed from outside.
+        seconds. A checkpoint follows an entry within `cadence` seconds, and after `heartbeat` seconds without entries there is
+        one that says so; `witnesses` sign checkpoints as well. Spans go to `otlp`, and name people by keyed hashes with
+        `pseudonyms`. Raises `AuditError` where another process has it open, where it cannot be written, and where it was
+        changed from outside.
         """
 
         def opening(least: int) -> Opening:
             return Opening(
                 directory=str(directory.absolute()),
                 worker=worker,
-                sealing_key=sealing_key.reveal(),
+                sealing_key=keys.sealing.reveal(),
+                signing_keys=tuple([pem.reveal() for pem in keys.signing]),
                 origin=origin,
                 segment_bytes=segment_bytes,
                 retry=retry,
+                cadence=cadence,
+                heartbeat=heartbeat,
                 least=least,
+                witnesses=witnesses,
                 otlp=otlp,
                 pseudonyms=pseudonyms,
             )
@@ -108,7 +117,7 @@ class Ledger:
         return await self._ordered(data)
 
     async def flush(self) -> None:
-        """Wait until what was appended before is durable and the log's own file complete on the disk. Raises `AuditError`."""
+        """Wait until what was appended before is under a checkpoint. Raises `AuditError`."""
         await self._ordered(orders.frame(Flush()))
 
     async def close(self) -> None:

@@ -21,19 +21,41 @@ _LONGEST: Final = 1 << 30
 """Bytes of a frame: far more than an entry with the longest request may have."""
 
 
+class Witness(msgspec.Struct, frozen=True, kw_only=True):
+    """Who cosigns checkpoints: its verifier key, and the URL below which ``add-checkpoint`` is."""
+
+    key: str
+    url: str
+
+
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process that asks witnesses is told first: the log's folder, and the seconds that a witness may take."""
+
+    witnesses: tuple[Witness, ...]
+    log: str
+    patience: float
+
+
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """The first thing a clerk is told. `least` is how many entries are known to be there; times are seconds.
 
-    `otlp` is where spans go, `pseudonyms` whether they name people by keyed hashes.
+    `signing_keys` are PEM, the current one first. A checkpoint follows an entry within `cadence`, and after `heartbeat` without
+    entries there is one that says so. Checkpoints are shown to `witnesses`, each of which may take `patience`. `otlp` is where
+    spans go, `pseudonyms` whether they name people by keyed hashes.
     """
 
     directory: str
     worker: str
     sealing_key: bytes
+    signing_keys: tuple[bytes, ...]
     origin: str
     segment_bytes: int
     retry: float
+    cadence: float
+    heartbeat: float
     least: int = 0
+    witnesses: tuple[Witness, ...] = ()
+    patience: float = 5.0
     otlp: str | None = None
     pseudonyms: bool = False
 
@@ -61,7 +83,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True, tag="append"):
 
 
 class Flush(msgspec.Struct, frozen=True, tag="flush"):
-    """Make the log's own file complete on the disk. The answer is the index that comes next."""
+    """Put all that was appended under a checkpoint. The answer is the index that comes next."""
 
 
 class Close(msgspec.Struct, frozen=True, tag="close"):
@@ -79,7 +101,7 @@ _order: Final[msgspec.json.Decoder[Order]] = msgspec.json.Decoder(Order)
 _results: Final = msgspec.json.Decoder(list[Result])
 
 
-def frame(message: Opening | Recovered | Unready | Order | list[Result]) -> bytes:
+def frame(message: Opening | Recovered | Unready | Order | Errand | list[Result] | str) -> bytes:
     """Return `message` in its frame. Raises `AuditError` for text that has no UTF-8 form."""
     try:
         content = _ENCODE(message)

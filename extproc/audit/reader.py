@@ -5,6 +5,8 @@ For those who look at what happened (the demo, sessions, tests); it needs no loc
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +15,11 @@ import msgspec
 
 from extproc.audit import segments
 from extproc.audit.entry import Private, Recording
-from extproc.audit.journal import LEAVES, Place
+from extproc.audit.journal import Place
 from extproc.audit.leaf import Leaf, Salts
-from extproc.audit.sealing import Sealer, Wrapper
+from extproc.audit.published import Published
+from extproc.audit.records import Finding, Records
+from extproc.audit.sealing import ERASED, Sealer, Wrapper
 from extproc.errors import AuditError
 from extproc.secret import Secret
 
@@ -33,7 +37,22 @@ class Opened:
 
 def workers(directory: Path) -> list[str]:
     """Return the names of the workers that have a log below `directory`."""
-    return sorted(path.parent.name for path in (directory / "log").glob(f"*/{LEAVES}"))
+    published = {path.name for path in (directory / "log").glob("*") if path.is_dir()}
+    return sorted(published | {path.parent.name for path in (directory / "private").glob("*/*.seal")})
+
+
+def in_use(directory: Path, worker: str) -> bool:
+    """Whether a process has this log open for writing."""
+    if not Place.of(directory, worker).log.is_dir():
+        return False
+    descriptor = os.open(Place.of(directory, worker).log, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def read_leaves(directory: Path, worker: str | None = None) -> Iterator[Leaf]:
@@ -46,18 +65,50 @@ def read_leaves(directory: Path, worker: str | None = None) -> Iterator[Leaf]:
                 raise AuditError(f"the log of {one} holds something that is no leaf", code="entry_unreadable") from error
 
 
-def read_lines(directory: Path, worker: str) -> Iterator[bytes]:
-    """Give each whole leaf of one worker as its canonical bytes, without the line feed; one still being written is left out.
+def read_lines(directory: Path, worker: str, start: int = 0) -> Iterator[bytes]:
+    """Give each leaf of one worker from `start` on, as its canonical bytes: those published, then those that will be.
 
-    Raises `AuditError` where the log cannot be read.
+    Nothing is verified. Raises `AuditError` where the log cannot be read.
     """
+    place = Place.of(directory, worker)
+    published = Published(place.log)
+    checkpoint = published.checkpoint()
+    size = checkpoint.size if checkpoint else 0
+    yield from published.leaves(start, size)
+    yield from _unpublished(place.private, max(start, size))
+
+
+def _unpublished(folder: Path, index: int) -> Iterator[bytes]:
+    """Give the leaves of the records from `index` on; one that is still being written is left out."""
+    for first in segments.since(folder, index):
+        try:
+            segment = (folder / segments.name(first, "seal")).read_bytes()
+        except OSError as error:
+            raise AuditError(f"{folder}: {error.strerror}", code="entry_unreadable") from error
+        yield from (whole.leaf for at, whole in enumerate(segments.scan(segment, first), first) if at >= index)
+
+
+def read_entries(directory: Path, worker: str, sealing_key: Secret, start: int = 0) -> Iterator[tuple[Leaf, Opened | None]]:
+    """Give each entry of one worker from `start` on whose record is there, in order; None in the place of what was erased.
+
+    Raises `AuditError` for a damaged record and for one that the key does not open.
+    """
+    wrapper, sealer = Wrapper(sealing_key, worker), Sealer(worker)
+    records = Records(Place.of(directory, worker).private, start)
     try:
-        with (Place.of(directory, worker).log / LEAVES).open("rb") as file:
-            for line in file:
-                if line.endswith(b"\n"):
-                    yield line[:-1]
-    except OSError as error:
-        raise AuditError(f"the log of {worker} cannot be read: {error.strerror}", code="entry_unreadable") from error
+        for index, kept in enumerate(records, records.first):
+            if index < start:
+                continue
+            leaf = _LEAF.decode(kept.whole.leaf)
+            if kept.slot == ERASED:
+                yield leaf, None
+                continue
+            key = wrapper.key(kept.slot, index)
+            hidden = sealer.open_private(kept.private, key, index)
+            recording = sealer.open_recording(kept.recording, key, index) if kept.recording else None
+            yield leaf, Opened(private=hidden.private, salts=hidden.salts, recording=recording)
+    except Finding as finding:
+        raise AuditError(str(finding), code="entry_unreadable") from finding
 
 
 def open_private(directory: Path, worker: str, index: int, sealing_key: Secret) -> Opened:

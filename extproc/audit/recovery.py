@@ -1,25 +1,34 @@
-"""What must be done to a log after a crash: its end compared with the leaves that the last segment holds.
+"""What must be done to a log after a crash: its tree grown again from the records of its last segment.
 
-A leaf is written to the log only after its record is durable, so after any crash the log is a beginning of what the records
-say, perhaps with zeros where the disk did not keep up. Anything else is not a crash's doing: leaves beyond the records are kept
-(someone may have seen them) and leaves that differ are refused. Pure.
+A checkpoint is signed only of leaves whose records are durable, so after any crash the records reach at least as far as it
+does, and the tree that is made of them has its root. Anything else is not a crash's doing: leaves beyond the records, but below
+the checkpoint, are kept (someone may have seen them), and a tree with another root, or a full tile that says something else, is
+refused. Reads, writes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
 
+from extproc.audit import note
+from extproc.audit.checkpoint import Checkpoint
+from extproc.audit.edge import Content, Edge
+from extproc.audit.merkle import EMPTY
+from extproc.audit.note import Unverified, Verifier
+from extproc.audit.published import Published
+from extproc.audit.tiles import WIDTH
 from extproc.errors import AuditError
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True, tag="recovered"):
     """What opening found amiss and put right; all zero after an orderly stop.
 
-    `torn` bytes of unfinished writes were dropped; `restored` leaves were completed from their records; `lost` leaves have no
-    record any more, which no crash of this program explains.
+    `torn` bytes of unfinished writes were dropped; `restored` leaves had their records but no checkpoint yet; `lost` leaves
+    have no record any more, which no crash of this program explains.
     """
 
     torn: int = 0
@@ -27,55 +36,84 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True, tag="recovered"):
     lost: int = 0
 
 
-class Completion(NamedTuple):
-    """What to do: keep `good` bytes of the log, write `missing` behind them, which completes `restored` leaves.
+class Regrown(NamedTuple):
+    """A log's tree after a crash: its right edge, tiles that its folder lacks, and how many leaves have no record."""
 
-    `lost` leaves lie beyond the last record; then nothing is missing.
-    """
-
-    good: int
-    missing: bytes
-    restored: int
+    edge: Edge
+    missing: list[Content]
     lost: int
 
 
-class _Index(msgspec.Struct):
-    index: int
+def known(published: Published, name: str, verifiers: Sequence[Verifier]) -> Checkpoint:
+    """Return the checkpoint of the log called `name`, signed by one of `verifiers`; that of an empty tree where there is none.
+
+    Raises `AuditError` for another log's, and for one that none of them signed: this log is not ours to go on with.
+    """
+    found = published.note()
+    if found is None:
+        return Checkpoint(name, 0, EMPTY)
+    try:
+        checkpoint = Checkpoint.parse(found.text)
+        signed = note.verify(found, verifiers)
+    except Unverified as error:
+        raise AuditError(f"the checkpoint of {name} was changed from outside: {error}") from error
+    if checkpoint.origin != name:
+        raise AuditError(
+            f"the log is called {checkpoint.origin} and not {name}; give it its audit.origin back, or move it aside"
+        )
+    if not signed:
+        raise AuditError(
+            f"the checkpoint of {name} is signed by another key; restore that key, or name it under audit.retiring_keys"
+        )
+    return checkpoint
 
 
-def complete(log: bytes, leaves: Sequence[bytes], first: int) -> Completion:
-    """Compare `log`, from the leaf `first` on, with the leaves of the records. Raises `AuditError` where they differ."""
-    expected = b"".join([leaf + b"\n" for leaf in leaves])
-    common = _common(log, expected)
-    if common == len(expected):
-        return _beyond(log, common, first + len(leaves))
-    if common < len(log) and log[common] != 0:
-        raise AuditError(f"the log differs from its segments at or after leaf {first}; it was changed from outside")
-    return Completion(good=common, missing=expected[common:], restored=len(leaves) - log.count(b"\n", 0, common), lost=0)
+def regrow(published: Published, checkpoint: Checkpoint, records: Mapping[int, bytes], first: int, following: int) -> Regrown:
+    """Grow the tree again: of the published leaves up to `first`, where a bundle begins, and of those after it.
+
+    `records` holds leaves by index, all from `first` to `following`; what is missing before the checkpoint's end is read from
+    bundles. Raises `AuditError` where the tree is not the one that was published.
+    """
+    changed = AuditError(f"the log {checkpoint.origin} differs from its records; it was changed from outside")
+    if checkpoint.size < first and _root(published, checkpoint.size) != checkpoint.root:
+        raise changed
+    edge = Edge(first, published.hashes)
+    made: list[Content] = []
+    for leaf in chain(_leaves(published, records, first, max(following, checkpoint.size)), [None]):
+        if edge.size == checkpoint.size:
+            if edge.root() != checkpoint.root:
+                raise changed
+            made += edge.partial()  # whoever has seen this checkpoint may ask for them
+        if leaf is not None:
+            made += edge.add(leaf)
+    missing = [each for each in made if not _there(published, each)]
+    return Regrown(edge, missing, max(0, checkpoint.size - following))
 
 
-def _beyond(log: bytes, common: int, following: int) -> Completion:
-    """Keep whole leaves that have no record; drop what is not whole."""
-    torn = log.find(b"\0", common)
-    good = log.rfind(b"\n", common, len(log) if torn < 0 else torn) + 1 or common
-    extra = log[common:good].splitlines()
-    for index, line in enumerate(extra, following):
-        try:
-            found = msgspec.json.decode(line, type=_Index).index
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            found = -1
-        if found != index:
-            raise AuditError(f"the log has something else where leaf {index} should be; it was changed from outside")
-    return Completion(good=good, missing=b"", restored=0, lost=len(extra))
+def _root(published: Published, size: int) -> bytes:
+    """Return the root of the first `size` leaves, of full tiles and bundles alone: partial ones were not waited for."""
+    edge = Edge(size // WIDTH * WIDTH, published.hashes)
+    for leaf in published.leaves(edge.size, size):
+        edge.add(leaf)
+    return edge.root()
 
 
-def _common(one: bytes, other: bytes) -> int:
-    """Return the length of the longest common beginning, by halving: both may be many megabytes."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
+def _leaves(published: Published, records: Mapping[int, bytes], first: int, end: int) -> Iterator[bytes]:
+    for index in range(first, end, WIDTH):
+        wanted = range(index, min(index + WIDTH, end))
+        if all(each in records for each in wanted):
+            yield from (records[each] for each in wanted)
         else:
-            high = middle - 1
-    return low
+            missing = [each for each in wanted if each not in records]
+            bundled = dict(zip(range(index, missing[-1] + 1), published.leaves(index, missing[-1] + 1), strict=True))
+            yield from (records[each] if each in records else bundled[each] for each in wanted)
+
+
+def _there(published: Published, made: Content) -> bool:
+    """Whether a tile is on the disk already. Raises `AuditError` where it says something else."""
+    if not published.has(made.tile):
+        return False
+    there = published.read(made.tile)
+    if there != made.content and made.tile.width == WIDTH:
+        raise AuditError(f"{made.tile.path} differs from the records; it was changed from outside")
+    return there == made.content  # a partial one was not waited for

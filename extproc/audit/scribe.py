@@ -11,6 +11,7 @@ from collections import deque
 from typing import Final
 
 from extproc.audit import leaf as leaves
+from extproc.audit import tiles
 from extproc.audit.entry import Entry
 from extproc.audit.journal import Slots
 from extproc.audit.sealing import Hidden, Sealer, Wrapper, fresh_keys, pack
@@ -22,14 +23,14 @@ _KEYS_AHEAD: Final = 64  # a quarter of a millisecond of wrapping
 
 
 class Scribe:
-    """Makes the records of one worker, the next of which gets the index `following`."""
+    """Makes the records of one worker, the next of which gets the index `following`; its log is called `log`."""
 
-    def __init__(self, sealing_key: Secret, origin: str, worker: str, following: int) -> None:
-        self._log = f"{origin}/{worker}"
+    def __init__(self, sealing_key: Secret, log: str, worker: str, following: int) -> None:
+        self._log = log
         self._wrapper = Wrapper(sealing_key, worker)
         self._sealer = Sealer(worker)
         self._following = following
-        self._keys: deque[bytes] = deque()
+        self._keys: deque[tuple[bytes, bytes]] = deque()  # and their slots
         self._salts: list[leaves.Salts] = []
 
     def write(self, entry: Entry, packed: bytes | None = None) -> tuple[Record, Slots | None]:
@@ -43,9 +44,13 @@ class Scribe:
         if packed is None and entry.recording is not None:
             packed = pack(entry.recording, self._sealer.compressor)
         salts = self._salts[-1]
+        key, slot = self._keys[0]
         try:
-            private, recording = self._sealer.seal(Hidden(salts=salts, private=entry.private), packed, self._keys[0], index)
-            leaf = leaves.encode(entry, log=self._log, index=index, salts=salts, private=private, recording=recording)
+            private, recording = self._sealer.seal(Hidden(salts=salts, private=entry.private), packed, key, index)
+            leaf = leaves.encode(
+                entry, log=self._log, index=index, salts=salts, slot=slot, private=private, recording=recording
+            )
+            tiles.bundled(leaf)
         except (ValueError, TypeError, OverflowError) as error:
             if slots is not None:
                 self._keys.clear()  # their slots go nowhere
@@ -57,6 +62,7 @@ class Scribe:
 
     def _draw(self, index: int) -> Slots:
         keys = fresh_keys(_KEYS_AHEAD)
-        self._keys.extend(keys)
+        slots = [self._wrapper.slot(key, index + ahead) for ahead, key in enumerate(keys)]
+        self._keys.extend(zip(keys, slots, strict=True))
         self._salts = [leaves.Salts.cut(secrets.token_bytes(3 * leaves.SALT_BYTES)) for _ in keys]
-        return Slots(index, b"".join([self._wrapper.slot(key, index + ahead) for ahead, key in enumerate(keys)]))
+        return Slots(index, b"".join(slots))

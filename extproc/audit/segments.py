@@ -5,17 +5,17 @@ Below ``<audit.directory>/private/<worker>/`` a segment is a pair of files named
     000000000000.seal    a header, then one record an entry, in order: its leaf and the sealed parts; zeros after the last
     000000000000.keys    one slot of fixed size an entry: its wrapped key, which can be overwritten
 
-A record holds its leaf as well, so that one write makes the whole entry durable and the log can be completed from it after
-a crash. Records are never changed. The checksum finds a write that a crash cut short; what finds a forger is the ciphertext's
-tag and the digests in the leaf. This module writes nothing and knows no key.
+A record holds its leaf as well, so that one write makes the whole entry durable and the log's tree can be grown again from
+it after a crash. Records are never changed. The checksum finds a write that a crash cut short; what finds a forger is the
+ciphertext's tag and the digests in the leaf. This module writes nothing and knows no key.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,8 +24,8 @@ import msgspec
 from extproc.audit.sealing import SLOT_BYTES
 from extproc.errors import AuditError
 
-_MARK: Final = b"VGSEAL1\0"
-_HEADER: Final = struct.Struct("<8sQQ")  # mark, index of the first entry, where its leaf begins in the log (bytes)
+_MARK: Final = b"VGSEAL2\0"
+_HEADER: Final = struct.Struct("<8sQ")  # mark, index of the first entry
 _RECORD_MARK: Final = b"VGR1"
 _RECORD: Final = struct.Struct("<4sQIIII")  # mark, index, lengths of leaf, private part and recording, CRC-32
 _CHECKSUM_BYTES: Final = 4
@@ -51,12 +51,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return b"".join((head, checksum.to_bytes(_CHECKSUM_BYTES, "little"), self.leaf, self.private, self.recording))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
-    """One undamaged record of a scan: its leaf, and where it lies in the segment (`end` exclusive)."""
+class Whole(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One undamaged record of a scan: its leaf, and where it lies in the segment (`end` exclusive), part by part."""
 
     leaf: bytes
     start: int
+    private: int
+    recording: int
     end: int
 
 
@@ -70,36 +71,51 @@ def firsts(folder: Path) -> list[int]:
     return sorted(int(path.stem) for path in folder.glob("*.seal") if path.stem.isdecimal())
 
 
-def header(first: int, leaf_offset: int) -> bytes:
+def since(folder: Path, index: int) -> list[int]:
+    """Return the first index of the segment that holds the entry at `index`, and of all after it, in order."""
+    found = firsts(folder)
+    return found[max(0, bisect_right(found, index) - 1) :]
+
+
+def header(first: int) -> bytes:
     """Return the header of a segment."""
-    return _HEADER.pack(_MARK, first, leaf_offset)
-
-
-def leaf_offset(segment: bytes, first: int) -> int:
-    """Return where the segment's first leaf begins in the log. Raises `AuditError` for what is not its header."""
-    if len(segment) >= HEADER_BYTES:
-        mark, written, offset = _HEADER.unpack_from(segment)
-        if (mark, written) == (_MARK, first):
-            return int(offset)
-    raise AuditError(
-        f"{name(first, 'seal')} does not begin as a segment does; restore it or move the whole audit directory aside"
-    )
+    return _HEADER.pack(_MARK, first)
 
 
 def scan(segment: bytes, first: int) -> Iterator[Whole]:
-    """Give each record from the beginning up to the first that is damaged, out of order or absent."""
+    """Give each record from the beginning up to the first that is damaged, out of order or absent.
+
+    Raises `AuditError` for what does not begin as a segment does.
+    """
+    if segment[:HEADER_BYTES] != header(first):
+        raise AuditError(
+            f"{name(first, 'seal')} does not begin as a segment does; restore it or move the whole audit directory aside"
+        )
     at, index = HEADER_BYTES, first
-    while at + _RECORD.size <= len(segment):
-        mark, found, leaf, private, recording, checksum = _RECORD.unpack_from(segment, at)
-        body = at + _RECORD.size
+    view = memoryview(segment)
+    unpack, size, crc, end_of_segment = _RECORD.unpack_from, _RECORD.size, zlib.crc32, len(segment)  # looked up once
+    while at + size <= end_of_segment:
+        mark, found, leaf, private, recording, checksum = unpack(segment, at)
+        body = at + size
         end = body + leaf + private + recording
-        if mark != _RECORD_MARK or found != index or end > len(segment):
+        if mark != _RECORD_MARK or found != index or end > end_of_segment:
             return
-        view = memoryview(segment)
-        if zlib.crc32(view[body:end], zlib.crc32(view[at : body - _CHECKSUM_BYTES])) != checksum:
+        if crc(view[body:end], crc(view[at : body - _CHECKSUM_BYTES])) != checksum:
             return
-        yield Whole(leaf=segment[body : body + leaf], start=at, end=end)
+        sealed = body + leaf
+        yield Whole(leaf=segment[body:sealed], start=at, private=sealed, recording=sealed + private, end=end)
         at, index = end, index + 1
+
+
+def first_leaf(segment: bytes, first: int) -> bytes:
+    """Return the leaf of the first record in the beginning of a segment. Raises `AuditError` where there is none."""
+    if segment[:HEADER_BYTES] != header(first) or len(segment) < HEADER_BYTES + _RECORD.size:
+        raise AuditError(f"{name(first, 'seal')} does not begin as a segment does", code="entry_unreadable")
+    mark, found, length, *_ = _RECORD.unpack_from(segment, HEADER_BYTES)
+    at = HEADER_BYTES + _RECORD.size
+    if mark != _RECORD_MARK or found != first or at + length > len(segment):
+        raise AuditError(f"{name(first, 'seal')} does not begin with its first record", code="entry_unreadable")
+    return segment[at : at + length]
 
 
 class Stored(NamedTuple):

@@ -16,6 +16,7 @@ from extproc.audit.entry import End, Entry, Private
 from extproc.audit.orders import Origin
 from extproc.errors import Error, Unauthenticated
 
+_LONGEST_TRACE = 64
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -41,7 +42,7 @@ class Witness:
 
     async def outcome(self, account: Account, *, end: End, status: int | None) -> None:
         """Record how a forwarded request ended."""
-        entry = self._entry(account, None, whole=False, kind="outcome", end=end, status=status)
+        entry = self._entry(account, None, whole=False, kind="outcome", end=end, status=status, recording=account.answer)
         await self._log.append(entry, _origin(account))
 
     async def refusal(self, account: Account, error: Error) -> None:
@@ -93,6 +94,7 @@ def _private(account: Account, *, full: bool, delivered: bool) -> Private:
         claimed=dict(account.claimed) or None,
         source=account.source,
         user_agent=account.user_agent,
+        trace=(account.traceparent or "")[:_LONGEST_TRACE],
         inputs=tuple([msgspec.Raw(_ENCODER.encode(asked)) for asked in account.inputs]) if full else (),
         decisions=tuple([decision.encoded for decision in account.decisions]) if full else (),
         returned=account.returned() if delivered else (),

@@ -181,6 +181,14 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """Who signs checkpoints as well, after having seen that the log only grew (c2sp.org/tlog-witness)."""
+
+    key: Annotated[Text, "its verifier key: NAME+ID+KEY"]
+    url: Annotated[AnyUrl, "where it takes checkpoints, without add-checkpoint"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """Where evidence goes and how much of it is kept."""
 
@@ -189,6 +197,12 @@ class Audit:
     recording: Annotated[Literal["metadata", "request", "full"], "the default; policy changes it per operation"] = "request"
     identifiers: Annotated[Literal["clear", "pseudonym"], "user ids in spans: as they are, or keyed hashes"] = "clear"
     signing_key: Annotated[HiddenValue, "signs checkpoints; created, 0600, when absent"] = AUDIT_KEY
+    retiring_keys: Annotated[tuple[HiddenValue, ...], "former signing keys, which still sign beside the current one"] = ()
+    heartbeat: Annotated[Duration, Range(least=1, most=86400), "after so long without entries there is one that says so"] = (
+        600.0
+    )
+    retention: Annotated[Duration | None, Range(least=86400, most=36525 * 86400), "how long private parts are kept"] = None
+    witnesses: Annotated[tuple[Witness, ...], "who signs checkpoints as well"] = ()
     sealing_key: Annotated[HiddenValue, "wraps the keys of entries and recordings; created, 0600, when absent"] = SEALING_KEY
     otlp: Annotated[BaseUrl | None, "OpenTelemetry collector, OTLP over gRPC"] = None
 

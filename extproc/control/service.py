@@ -15,12 +15,11 @@ from typing import Final, Literal
 import uvicorn
 
 from extproc import __version__
-from extproc.audit import keys
 from extproc.audit.entry import Entry
 from extproc.audit.ledger import Ledger
 from extproc.config import control_path
 from extproc.config.types import Config
-from extproc.configured import identifier, load_administration, mask_keys
+from extproc.configured import identifier, keep, load_administration, mask_keys, open_ledger, signed_by
 from extproc.control.acts import Acts
 from extproc.control.admins import Admins
 from extproc.control.app import Table, application
@@ -51,25 +50,26 @@ async def serve(config: Config) -> None:
         raise ConfigError("the configuration has no `control`; name an address to listen on")
     engine = load_administration(config)
     judge = engine or Admins(config.control.admins)
-    ledger = Ledger.open(config.audit.directory, LOG, keys.sealing_key(config.audit.sealing_key), origin=config.audit.origin)
+    ledger = open_ledger(config, LOG)
     try:
         acts = Acts(judge=judge, log=ledger, clock=time.time_ns)
         known = identifier(config, CREDENTIAL_HEADERS)
         server = _server(config, application(_table(config, acts), identifier=known, acts=acts, clock=time.time_ns))
-        await ledger.append(_mark("start", judge.revision))
-        following = None
+        await ledger.append(_mark("start", judge.revision, **signed_by(config, LOG)))
+        tasks = [asyncio.create_task(keep(config, LOG, ledger))]
         if engine is not None:
             following = asyncio.create_task(engine.follow(lambda revision: _told(ledger, revision)))
             following.add_done_callback(lambda _: _stop(server))  # by itself it ends of a defect alone, and so do we then
+            tasks.append(following)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, server)
         await server.serve()
         await ledger.append(_mark("stop", judge.revision))
-        if following is not None:
-            following.cancel()
+        for task in tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await following
+                await task
     finally:
         if engine is not None:
             await engine.close()
@@ -110,5 +110,5 @@ async def _told(ledger: Ledger, revision: str) -> None:
     await ledger.append(_mark("policy", revision))
 
 
-def _mark(kind: Literal["start", "stop", "policy"], revision: str) -> Entry:
-    return Entry(kind=kind, time_ns=time.time_ns(), revision=revision, detail={"version": __version__})
+def _mark(kind: Literal["start", "stop", "policy"], revision: str, **detail: str) -> Entry:
+    return Entry(kind=kind, time_ns=time.time_ns(), revision=revision, detail={"version": __version__} | detail)

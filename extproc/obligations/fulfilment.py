@@ -13,7 +13,6 @@ import msgspec
 
 from extproc.decision import Decision, Level, Terms, combine
 from extproc.detection.catalogue import Catalogue
-from extproc.errors import Denied
 from extproc.obligations.masking import Mask, compile_mask
 from extproc.obligations.operators import MaskKey
 from extproc.obligations.predicates import refuse_masked_predicates
@@ -61,6 +60,4 @@ def fulfil(operations: Sequence[Operation], decisions: Sequence[Decision], means
     for operation, each in zip(operations, terms, strict=True):
         refuse_masked_predicates(operation, each)
     level = max([each.level for each in terms], default=means.level)
-    if level is Level.FULL:
-        raise Denied("recording answers in full is not available yet", code="recording_unavailable")
     return Fulfilment(terms=terms, masks=masks, level=level, operations=tuple(operations), means=means)

@@ -171,7 +171,7 @@ def _result(points: list[_Point]) -> Result:
     return Result(
         ids=[point.id for point in points],
         payloads=[point.payload if isinstance(point.payload, dict) else None for point in points],
-        vectors=next((point.vector for point in points if isinstance(point.vector, msgspec.Raw)), None),
+        vectors=_vectors(points),
         scores=_joined(scores) if scores else None,
     )
 
@@ -248,14 +248,19 @@ def write(answer: Answer) -> bytes:
 
 
 def _put_back(result: Result, column: list[Any]) -> None:
-    """Take out what a Result has no more; payloads were changed where they are."""
+    """Take out what a Result has no more, or has otherwise; payloads were changed where they are."""
     scored = [each for each in column if isinstance(each.score, msgspec.Raw)]
     for each, score in zip(scored, _scores(result, len(scored)), strict=True):
         each.score = score
-    if result.vectors is None:
-        for each in column:
-            if isinstance(each, _Point):
-                each.vector = _UNSET
+    points = [each for each in column if isinstance(each, _Point)]
+    if result.vectors is not _vectors(points):
+        for point in points:
+            point.vector = _UNSET
+
+
+def _vectors(points: list[_Point]) -> msgspec.Raw | None:
+    """Return the first of the vectors, which stands for all of them."""
+    return next((point.vector for point in points if isinstance(point.vector, msgspec.Raw)), None)
 
 
 def _scores(result: Result, count: int) -> list[msgspec.Raw]:

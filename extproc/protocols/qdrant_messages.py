@@ -167,8 +167,8 @@ def write(answer: Answer) -> bytes:
 
 
 def _put_back(result: Result, column: Sequence[Any]) -> None:
-    """Take out what a Result has no more; payloads were changed where they are."""
-    if result.vectors is None:
+    """Take out what a Result has no more, or has otherwise; payloads were changed where they are."""
+    if result.vectors is not _VECTORS:
         for point in column:
             point.ClearField("vectors")
     if column and "score" in column[0].DESCRIPTOR.fields_by_name:

@@ -17,7 +17,7 @@ from extproc.audit.orders import Append, Opening, Origin, Unready
 from extproc.audit.reader import read_leaves
 from extproc.audit.recovery import Recovered
 from extproc.companion import Companion
-from support.evidence import KEY, PRINCIPAL, entry
+from support.evidence import KEYS, PRINCIPAL, entry
 from support.otlp import Receiver
 
 
@@ -27,10 +27,13 @@ def opening(directory: Path, *, otlp: str | None = None) -> bytes:
         Opening(
             directory=str(directory),
             worker="w",
-            sealing_key=KEY.reveal(),
+            sealing_key=KEYS.sealing.reveal(),
+            signing_keys=tuple(pem.reveal() for pem in KEYS.signing),
             origin="o",
             segment_bytes=1 << 20,
             retry=0.0,
+            cadence=1.0,
+            heartbeat=600.0,
             otlp=otlp,
         )
     )
@@ -101,8 +104,8 @@ def test_a_terminal_that_is_interrupted_does_not_interrupt_the_clerk(tmp_path: P
 def test_a_clerk_does_not_outlive_its_worker(tmp_path: Path, number: signal.Signals) -> None:
     """However the worker ends, the clerk has ended soon after."""
     script = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); from support.evidence import KEY;"
-        "from extproc.audit.ledger import Ledger; ledger = Ledger.open(Path(sys.argv[1]), 'w', KEY);"
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); from support.evidence import KEYS;"
+        "from extproc.audit.ledger import Ledger; ledger = Ledger.open(Path(sys.argv[1]), 'w', KEYS);"
         "print(ledger._clerk.pid, flush=True); input()"
     )
     tests = Path(__file__).resolve().parents[1]

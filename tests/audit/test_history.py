@@ -15,7 +15,7 @@ from extproc.audit.reader import open_private, read_leaves
 from extproc.audit.sealing import ERASED, SLOT_BYTES
 from extproc.errors import AuditError
 from extproc.secret import Secret
-from support.evidence import KEY, entry
+from support.evidence import KEY, KEYS, entry
 
 COUNT = 40
 SEGMENT = 6000  # bytes; some ten entries
@@ -25,7 +25,7 @@ SEGMENT = 6000  # bytes; some ten entries
 async def directory(tmp_path: Path) -> Path:
     """Return a directory with the evidence of two workers, of several segments each."""
     for worker in ("one", "two"):
-        ledger = Ledger.open(tmp_path, worker, KEY, segment_bytes=SEGMENT)
+        ledger = Ledger.open(tmp_path, worker, KEYS, segment_bytes=SEGMENT)
         for number in range(COUNT):
             await ledger.append(entry(number))
         await ledger.close()

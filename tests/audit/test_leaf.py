@@ -68,6 +68,7 @@ privates = st.builds(
     claimed=st.none() | st.dictionaries(private_text, private_text, max_size=2),
     source=private_text,
     user_agent=private_text,
+    trace=private_text,
     inputs=documents,
     returned=st.tuples(documents),
 )
@@ -75,7 +76,14 @@ privates = st.builds(
 
 def encoded(found: Entry, **changed: Any) -> bytes:
     """Return the leaf of `found` with made-up ciphertexts."""
-    given_: dict[str, Any] = {"log": "o/w", "index": 7, "salts": SALTS, "private": b"sealed", "recording": None}
+    given_: dict[str, Any] = {
+        "log": "o/w",
+        "index": 7,
+        "salts": SALTS,
+        "slot": b"slot",
+        "private": b"sealed",
+        "recording": None,
+    }
     return leaf.encode(found, **(given_ | changed))
 
 
@@ -130,7 +138,7 @@ def test_a_leaf_commits_to_both_ciphertexts() -> None:
     """The digests in a leaf are those of the sealed parts as they lie on disk."""
     found = msgspec.json.decode(encoded(entry(), private=b"one", recording=b"two"))
 
-    assert (sha256(b"one").hexdigest(), {"level": "request", "sha256": sha256(b"two").hexdigest()}) == (
+    assert (sha256(b"one").hexdigest(), {"level": "request", "sha256": sha256(b"two").hexdigest(), "truncated": False}) == (
         found["private"],
         found["recording"],
     )
@@ -138,7 +146,7 @@ def test_a_leaf_commits_to_both_ciphertexts() -> None:
 
 def test_without_a_recording_the_level_is_metadata() -> None:
     """A leaf says at which level the exchange was recorded."""
-    assert msgspec.json.decode(encoded(entry()))["recording"] == {"level": "metadata", "sha256": None}
+    assert msgspec.json.decode(encoded(entry()))["recording"] == {"level": "metadata", "sha256": None, "truncated": False}
 
 
 @pytest.mark.parametrize(

@@ -26,13 +26,13 @@ from extproc.audit.reader import open_private, read_leaves
 from extproc.audit.recovery import Recovered
 from extproc.companion import Companion
 from extproc.errors import AuditError
-from support.evidence import KEY, PRINCIPAL, BrokenFiles, SlowFiles, ThreadedClerk, entry
+from support.evidence import KEY, KEYS, PRINCIPAL, BrokenFiles, SlowFiles, ThreadedClerk, entry
 
 
 def opened(directory: Path, files: Files | None = None, *, retry: float = 0.0) -> Ledger:
     """Open the ledger of worker ``w``, its clerk in a thread."""
     return Ledger.open(
-        directory, "w", KEY, origin="o", retry=retry, companion=lambda: cast("Companion", ThreadedClerk(files or Files()))
+        directory, "w", KEYS, origin="o", retry=retry, companion=lambda: cast("Companion", ThreadedClerk(files or Files()))
     )
 
 
@@ -101,8 +101,8 @@ async def test_a_full_disk_refuses_everything_until_there_is_space(tmp_path: Pat
     assert open_private(tmp_path, "w", after[1], KEY).private.principal == PRINCIPAL
 
 
-async def test_a_failed_sync_closes_the_ledger_until_it_is_opened_anew(tmp_path: Path) -> None:
-    """After a sync that failed nothing is believed: the journal is opened again before another entry is taken."""
+async def test_a_failed_checkpoint_closes_the_ledger_until_it_is_opened_anew(tmp_path: Path) -> None:
+    """After a checkpoint that failed nothing is believed: the journal is opened again before another entry is taken."""
     files = BrokenFiles()
     ledger = opened(tmp_path, files)
     await ledger.append(entry(0))
@@ -275,7 +275,7 @@ async def test_a_killed_clerk_refuses_what_waited_and_another_goes_on(tmp_path: 
         clerks.append(Companion("extproc.audit.clerk"))
         return clerks[-1]
 
-    ledger = Ledger.open(tmp_path, "w", KEY, origin="o", retry=0.0, companion=companion)
+    ledger = Ledger.open(tmp_path, "w", KEYS, origin="o", retry=0.0, companion=companion)
     kept = await asyncio.gather(*[ledger.append(entry(number)) for number in range(10)])
     os.kill(clerks[-1].pid, signal.SIGSTOP)
     waiting = [asyncio.create_task(ledger.append(entry(number))) for number in range(10, 20)]
@@ -296,7 +296,7 @@ async def test_a_killed_clerk_refuses_what_waited_and_another_goes_on(tmp_path: 
 async def test_a_clerk_that_says_what_cannot_be_is_done_with(tmp_path: Path, nonsense: bytes) -> None:
     """What is no answer, or one answer too many, acknowledges nothing: whoever waits is refused, and so is who comes after."""
     liar = Liar()
-    ledger = Ledger.open(tmp_path, "w", KEY, retry=3600.0, companion=lambda: cast("Companion", liar))
+    ledger = Ledger.open(tmp_path, "w", KEYS, retry=3600.0, companion=lambda: cast("Companion", liar))
     waiting = asyncio.create_task(ledger.append(entry(0)))
     await asyncio.sleep(0.01)
     liar.end.sendall(nonsense)
@@ -331,7 +331,7 @@ async def test_the_clerk_inherits_no_secret(tmp_path: Path, monkeypatch: pytest.
     """What the environment holds beside paths and telemetry does not reach it, and no key is in its command line."""
     monkeypatch.setenv("VAULT_TOKEN", "s.secret")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "7")
-    ledger = Ledger.open(tmp_path, "w", KEY)
+    ledger = Ledger.open(tmp_path, "w", KEYS)
     assert ledger._clerk is not None
     told = [process_file(ledger._clerk.pid, name) for name in ("environ", "cmdline")]
     await ledger.append(entry(0))
@@ -364,6 +364,7 @@ async def test_a_refused_request_is_let_go_of_at_once(tmp_path: Path) -> None:
         assert [each() for each in gone] == [None] * 3
     finally:
         gc.enable()
+    files.full = False
     await ledger.close()
 
 
@@ -388,7 +389,7 @@ CHILD = """
 import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from support.evidence import KEY, entry
+from support.evidence import KEYS, entry
 from extproc.audit.ledger import Ledger
 
 async def exchange(ledger, lane):
@@ -399,7 +400,7 @@ async def exchange(ledger, lane):
         number += 8
 
 async def main():
-    ledger = Ledger.open(Path(sys.argv[1]), "w", KEY)
+    ledger = Ledger.open(Path(sys.argv[1]), "w", KEYS, origin="o")
     await asyncio.gather(*[exchange(ledger, lane) for lane in range(8)])
 
 asyncio.run(main())

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from extproc.audit import leaf, segments
-from extproc.audit.journal import LEAVES, Place
+from extproc.audit import leaf, segments, tiles
+from extproc.audit.journal import Place
 from extproc.audit.ledger import Ledger
 from extproc.audit.reader import open_private, read_leaves, read_lines, workers
 from extproc.audit.sealing import ERASED, SLOT_BYTES
 from extproc.errors import AuditError
 from extproc.secret import Secret
-from support.evidence import KEY, PERSON, entry
+from support.evidence import KEY, KEYS, PERSON, entry
 
 
 @pytest.fixture
 async def directory(tmp_path: Path) -> Path:
     """Return a directory with the evidence of two workers, two entries each."""
     for worker in ("one", "two"):
-        ledger = Ledger.open(tmp_path, worker, KEY)
+        ledger = Ledger.open(tmp_path, worker, KEYS)
         for number in range(2):
             await ledger.append(entry(number))
         await ledger.close()
@@ -37,19 +38,37 @@ def test_the_leaves_of_all_workers_are_read(directory: Path) -> None:
     assert workers(directory) == ["one", "two"]
 
 
-def test_a_leaf_that_is_being_written_is_left_out(directory: Path) -> None:
-    """A line without its end is none yet."""
-    with (Place.of(directory, "one").log / LEAVES).open("ab") as file:
-        file.write(b'{"half"')
+async def test_entries_are_read_before_they_are_published(tmp_path: Path) -> None:
+    """What is durable is read at once, from its record; one that is still being written is left out."""
+    ledger = Ledger.open(tmp_path, "one", KEYS, cadence=3600.0)
+    for number in range(3):
+        await ledger.append(entry(number))
+    before = [found.index for found in read_leaves(tmp_path)]
+    await ledger.flush()
+    await ledger.append(entry(3))
+    after = [found.index for found in read_leaves(tmp_path)]
+    (segment,) = Place.of(tmp_path, "one").private.glob("*.seal")
+    content = segment.read_bytes().rstrip(b"\0")
+    segment.write_bytes(content[:-1])
 
-    assert len(list(read_leaves(directory, "one"))) == 2
+    assert (before, after) == ([0, 1, 2], [0, 1, 2, 3])
+    assert [found.index for found in read_leaves(tmp_path)] == [0, 1, 2]
+    await ledger.close()
+
+
+def test_a_log_is_read_where_there_is_nothing_else(directory: Path) -> None:
+    """Whoever has only what is published reads that."""
+    shutil.rmtree(directory / "private")
+
+    assert workers(directory) == ["one", "two"]
+    assert [found.index for found in read_leaves(directory, "one")] == [0, 1]
 
 
 @pytest.mark.parametrize("line", [b"{}", b'{"kind":"\xff"}', b'{"x":' + b"[" * 5000])
 def test_what_is_no_leaf_is_an_error(directory: Path, line: bytes) -> None:
-    """A line that is not a leaf is reported, not skipped."""
-    with (Place.of(directory, "one").log / LEAVES).open("ab") as file:
-        file.write(line + b"\n")
+    """What is in a bundle and is not a leaf is reported, not skipped."""
+    path = Place.of(directory, "one").log / "tile" / "entries" / "000.p" / "2"
+    path.write_bytes(tiles.bundle([tiles.leaves(path.read_bytes())[0], line]))
 
     with pytest.raises(AuditError, match="no leaf"):
         list(read_leaves(directory, "one"))
@@ -62,12 +81,12 @@ def test_a_file_that_is_a_directory_or_gone_is_an_error(directory: Path, kind: s
     path.unlink()
     if kind == "seal":  # one that is only gone is simply no segment
         path.mkdir()
-    (Place.of(directory, "two").log / LEAVES).unlink()
+    (Place.of(directory, "two").log / "tile" / "entries" / "000.p" / "2").unlink()
 
     with pytest.raises(AuditError) as caught:
         open_private(directory, "one", 0, KEY)
     assert caught.value.code == "entry_unreadable"
-    with pytest.raises(AuditError, match="the log of two cannot be read"):
+    with pytest.raises(AuditError, match="No such file"):
         list(read_leaves(directory, "two"))
 
 

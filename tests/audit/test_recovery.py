@@ -1,68 +1,137 @@
-"""What is done to a log after a crash, at every byte at which one can happen."""
+"""After a crash: the tree is grown again from records as it was, and what no crash explains is told or refused."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from extproc.audit.recovery import Completion, complete
+from extproc.audit import note
+from extproc.audit.checkpoint import Checkpoint
+from extproc.audit.edge import Edge
+from extproc.audit.files import Files
+from extproc.audit.merkle import EMPTY
+from extproc.audit.note import Signer
+from extproc.audit.published import Published
+from extproc.audit.publisher import Publisher
+from extproc.audit.recovery import known, regrow
 from extproc.errors import AuditError
+from support.evidence import FORMER, SIGNING
 
-LEAVES = [b'{"index":%d,"text":"%s"}' % (index, b"x" * (index % 5)) for index in range(3, 9)]
-LINES = b"".join(leaf + b"\n" for leaf in LEAVES)
-
-
-@pytest.mark.parametrize("cut", range(len(LINES) + 1))
-def test_a_log_cut_at_any_byte_is_completed(cut: int) -> None:
-    """Whatever beginning of the log is left, what is added makes it the log that the records say."""
-    found = complete(LINES[:cut], LEAVES, 3)
-
-    assert LINES[:cut][: found.good] + found.missing == LINES
-    assert (len(LEAVES) - LINES[:cut].count(b"\n"), 0) == (found.restored, found.lost)
+OURS, OTHERS = Signer.load("o/w", SIGNING), Signer.load("o/w", FORMER)
+LEAVES = dict(enumerate(b"leaf %d" % index for index in range(600)))
 
 
-@given(st.integers(0, len(LINES) - 1), st.integers(1, 400))
-def test_zeros_that_a_disk_left_are_replaced(cut: int, zeros: int) -> None:
-    """Zeros in place of what was not on the disk yet count as not written, in the middle or at the end."""
-    log = LINES[:cut] + bytes(zeros) + LINES[cut + zeros :]
-    found = complete(log, LEAVES, 3)
-
-    assert log[: found.good] + found.missing == LINES
-
-
-def test_a_complete_log_is_left_alone() -> None:
-    """Nothing is done to a log that is whole."""
-    assert Completion(good=len(LINES), missing=b"", restored=0, lost=0) == complete(LINES, LEAVES, 3)
+def written(folder: Path, *sizes: int) -> Published:
+    """Publish the first leaves, one size after the other."""
+    folder.mkdir(exist_ok=True)
+    publisher = Publisher(folder, Files(), [OURS], edge=Edge(), missing=[], size=0)
+    done = 0
+    for size in sizes:
+        publisher.take([LEAVES[index] for index in range(done, size)])
+        publisher.show(publisher.sign())
+        done = size
+    return Published(folder)
 
 
-@pytest.mark.parametrize("kept", range(len(LEAVES)))
-def test_leaves_without_a_record_are_kept(kept: int) -> None:
-    """A leaf whose record is lost stays: someone may have seen it, so its index is never given out again."""
-    found = complete(LINES, LEAVES[:kept], 3)
-
-    assert Completion(good=len(LINES), missing=b"", restored=0, lost=len(LEAVES) - kept) == found
-
-
-def test_half_a_leaf_without_a_record_is_dropped() -> None:
-    """A leaf that was never whole never was."""
-    whole = LINES.rindex(b"\n", 0, -1) + 1
-
-    assert whole == complete(LINES[:-4], LEAVES[:2], 3).good
-    assert whole == complete(LINES[:-4] + bytes(9), LEAVES[:2], 3).good
+def root(size: int) -> bytes:
+    """Return the root of the first leaves."""
+    edge = Edge()
+    for index in range(size):
+        edge.add(LEAVES[index])
+    return edge.root()
 
 
-@pytest.mark.parametrize("at", range(0, len(LINES), 3))
-def test_a_leaf_changed_from_outside_is_refused(at: int) -> None:
-    """A log that says something else than its records is not gone on with."""
-    changed = LINES[:at] + bytes([LINES[at] ^ 1]) + LINES[at + 1 :]
+@pytest.mark.parametrize(
+    ("size", "first", "following"),
+    [(0, 0, 0), (0, 0, 9), (9, 0, 9), (300, 256, 300), (5, 256, 300), (256, 256, 256), (300, 256, 600)],
+)
+def test_the_tree_is_grown_again_from_records(tmp_path: Path, size: int, first: int, following: int) -> None:
+    """From the last bundle on; whatever is full and not on the disk is made again, and the checkpoint's own tiles."""
+    published = written(tmp_path, *({size, max(size, first)} - {0}))
+    checkpoint = Checkpoint("o/w", size, root(size))
+    records = {index: LEAVES[index] for index in range(first, following)}
+    grown = regrow(published, checkpoint, records, first, following)
+
+    assert (following, root(following), 0) == (grown.edge.size, grown.edge.root(), grown.lost)
+    assert {f"tile/{kind}/001" for kind in ("entries", 0) if following >= 512} <= {made.tile.path for made in grown.missing}
+
+
+@pytest.mark.parametrize("gone", ["tile/0/001.p/44", "tile/entries/001.p/44", "tile/1/000.p/1"])
+def test_what_a_checkpoint_was_seen_with_is_made_again(tmp_path: Path, gone: str) -> None:
+    """A partial tile that did not reach the disk, or not whole, is written again with what was in it."""
+    published = written(tmp_path, 300)
+    whole = (tmp_path / gone).read_bytes()
+    records = {index: LEAVES[index] for index in range(256, 300)}
+    for left in (None, b"", whole[:7], bytes(len(whole))):
+        (tmp_path / gone).unlink()
+        if left is not None:
+            (tmp_path / gone).write_bytes(left)
+        grown = regrow(Published(tmp_path), Checkpoint("o/w", 300, root(300)), records, 256, 300)
+
+        assert [(gone, whole)] == [(made.tile.path, made.content) for made in grown.missing]
+        (tmp_path / gone).touch()
+    assert published.has(grown.missing[0].tile)
+
+
+def test_leaves_beyond_the_records_are_taken_from_bundles(tmp_path: Path) -> None:
+    """What was under a checkpoint stays in the log though its record is lost."""
+    published = written(tmp_path, 300)
+    some = {index: LEAVES[index] for index in (*range(260), 290)}
+    grown = regrow(published, Checkpoint("o/w", 300, root(300)), some, 0, 260)
+
+    assert (300, root(300), 40) == (grown.edge.size, grown.edge.root(), grown.lost)
+
+
+def test_leaves_that_are_nowhere_are_an_error(tmp_path: Path) -> None:
+    """With neither record nor bundle the log is not gone on with."""
+    published = written(tmp_path, 300)
+    (tmp_path / "tile" / "entries" / "001.p" / "44").unlink()
+    with pytest.raises(AuditError) as caught:
+        regrow(published, Checkpoint("o/w", 300, root(300)), {}, 0, 0)
+
+    assert caught.value.code == "log_unreadable"
+
+
+@pytest.mark.parametrize("size", [100, 256, 300])
+def test_another_root_than_the_records_is_refused(tmp_path: Path, size: int) -> None:
+    """Whether the checkpoint is older than the last segment, or about it."""
+    published = written(tmp_path, 300)
+    records = {index: LEAVES[index] for index in range(256, 300)}
 
     with pytest.raises(AuditError, match="changed from outside"):
-        complete(changed, LEAVES, 3)
+        regrow(published, Checkpoint("o/w", size, os.urandom(32)), records, 256, 300)
 
 
-@pytest.mark.parametrize("extra", [b"hello\n", b'{"index":12}\n', b"{}\n", b'{"\xff":1}\n', b'{"x":' + b"[" * 5000 + b"\n"])
-def test_foreign_lines_behind_the_records_are_refused(extra: bytes) -> None:
-    """What follows the last record must be the next leaves."""
-    with pytest.raises(AuditError, match="changed from outside"):
-        complete(LINES + extra, LEAVES, 3)
+def test_a_full_tile_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
+    """Full tiles were waited for, so a crash does not explain them."""
+    published = written(tmp_path, 300)
+    path = tmp_path / "tile" / "entries" / "000"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+    with pytest.raises(AuditError, match="tile/entries/000 differs"):
+        regrow(published, Checkpoint("o/w", 300, root(300)), LEAVES, 0, 300)
+
+
+def test_a_log_without_checkpoint_is_empty(tmp_path: Path) -> None:
+    """It is begun."""
+    assert Checkpoint("o/w", 0, EMPTY) == known(Published(tmp_path), "o/w", [OURS.verifier])
+
+
+def test_the_checkpoint_must_be_ours(tmp_path: Path) -> None:
+    """Signed by one of our keys, under this name, in its form."""
+    verifiers = [OURS.verifier]
+    assert Checkpoint("o/w", 3, root(3)) == known(written(tmp_path, 3), "o/w", verifiers)
+    path = tmp_path / "checkpoint"
+    whole = path.read_bytes()
+    for content, told in (
+        (whole.replace(b"\n3\n", b"\n2\n"), "does not hold"),
+        (note.signed(Checkpoint("o/w", 3, root(3)).text, [OTHERS]).content, "another key"),
+        (note.signed(Checkpoint("o/v", 3, root(3)).text, [OURS]).content, "called o/v and not o/w"),
+        (note.signed("o/w\n3\n", [OURS]).content, "no checkpoint"),
+        (b"", "no signed note"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(AuditError, match=told):
+            known(Published(tmp_path), "o/w", verifiers)

@@ -16,7 +16,7 @@ from extproc.errors import AuditError
 RECORDS = [
     Record(index=index, leaf=b"leaf%d" % index, private=b"p" * index, recording=b"r" * (index % 3)) for index in range(4, 9)
 ]
-SEGMENT = segments.header(4, 77) + b"".join(record.encode() for record in RECORDS)
+SEGMENT = segments.header(4) + b"".join(record.encode() for record in RECORDS)
 
 
 @given(st.integers(0, 64))
@@ -48,21 +48,16 @@ def test_a_changed_byte_ends_the_scan(at: int) -> None:
 
 def test_a_record_out_of_order_ends_the_scan() -> None:
     """A stale record behind the last one does not come to life."""
-    stale = segments.header(4, 77) + RECORDS[0].encode() + RECORDS[2].encode()
+    stale = segments.header(4) + RECORDS[0].encode() + RECORDS[2].encode()
 
     assert [whole.leaf for whole in segments.scan(stale, 4)] == [b"leaf4"]
 
 
-def test_the_header_says_where_the_leaves_begin() -> None:
-    """A segment knows its place in the log."""
-    assert segments.leaf_offset(SEGMENT, 4) == 77
-
-
-@pytest.mark.parametrize("segment", [b"", SEGMENT[:10], segments.header(5, 77), b"x" + SEGMENT[1:]])
+@pytest.mark.parametrize("segment", [b"", SEGMENT[:10], segments.header(5), b"x" + SEGMENT[1:]])
 def test_what_does_not_begin_as_a_segment_is_refused(segment: bytes) -> None:
     """Another file under the name of a segment is not gone on with."""
     with pytest.raises(AuditError, match=r"000000000004\.seal"):
-        segments.leaf_offset(segment, 4)
+        list(segments.scan(segment, 4))
 
 
 def test_find_goes_past_a_damaged_record(tmp_path: Path) -> None:
@@ -88,8 +83,9 @@ def test_find_says_what_is_missing(tmp_path: Path, index: int) -> None:
 def test_find_takes_the_segment_that_holds_the_entry(tmp_path: Path) -> None:
     """Of several segments the last one that begins at or before the index holds it."""
     for first in (0, 4, 20):
-        (tmp_path / segments.name(first, "seal")).write_bytes(segments.header(first, 0) + RECORDS[0].encode())
+        (tmp_path / segments.name(first, "seal")).write_bytes(segments.header(first) + RECORDS[0].encode())
         (tmp_path / segments.name(first, "keys")).write_bytes(bytes([first]) * SLOT_BYTES)
 
     assert segments.firsts(tmp_path) == [0, 4, 20]
+    assert [segments.since(tmp_path, index) for index in (0, 3, 19, 20)] == [[0, 4, 20], [0, 4, 20], [4, 20], [20]]
     assert (RECORDS[0], b"\4" * SLOT_BYTES) == segments.find(tmp_path, 4)

@@ -37,11 +37,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """One request at the database, and how long each worker's log was when it came (bytes)."""
+    """One request at the database, and how many entries each worker had on the disk when it came."""
 
     marker: str
     target: str
-    sizes: Mapping[str, int]
+    counts: Mapping[str, int]
 
 
 def every_success_is_on_record(answers: Iterable[Answer], entries: Iterable[Kept]) -> Iterator[str]:
@@ -99,8 +99,8 @@ def nothing_arrived_before_its_intent(arrivals: Iterable[Arrival], entries: Iter
         intent = intents.get(arrival.marker)
         if intent is None:
             yield f"{arrival.marker}: reached the database at {arrival.target} without an intent"
-        elif arrival.sizes.get(intent.worker, 0) < intent.end:
-            yield f"{arrival.marker}: reached the database before its intent was in the log of {intent.worker}"
+        elif arrival.counts.get(intent.worker, 0) <= intent.leaf["index"]:
+            yield f"{arrival.marker}: reached the database before its intent was on the disk of {intent.worker}"
         if arrival.marker in seen:
             yield f"{arrival.marker}: reached the database twice"
         seen.add(arrival.marker)

@@ -27,7 +27,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from chaos import evidence, http1, proofs, report, store
-from extproc.audit.keys import sealing_key
+from extproc.audit import standalone
+from extproc.audit.keys import sealing_key, signing_key
+from extproc.audit.note import Signer
 from extproc.audit.reader import read_leaves
 from extproc.secret import SecretFile
 from support import processes
@@ -52,6 +54,7 @@ _MOST_COST: Final = 2 * _CLIENTS
 _LONGEST_WAIT: Final = 90.0
 _MINUTES_OF_TOKEN: Final = 60
 _MARKER: Final = "storm-"
+_ORIGIN: Final = "vecgate.test/tests"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +138,10 @@ def storm(directory: Path, weather: Weather) -> Storm:
 def _judge(seen: Storm, directory: Path) -> None:
     audit = directory / "var" / "audit"
     key = sealing_key(SecretFile(path=directory / "var" / "keys" / "sealing.key"))
+    signing = signing_key(SecretFile(path=directory / "var" / "keys" / "audit.key"))
     for worker in evidence.workers(audit):
+        if standalone.main([str(evidence.log(audit, worker)), str(Signer.load(f"{_ORIGIN}/{worker}", signing).verifier)]):
+            seen.findings.append(f"{worker}: the log does not verify")
         kept, wrong = evidence.read(audit, worker, key)
         seen.entries += kept
         seen.findings += wrong
@@ -160,7 +166,7 @@ async def _blow(gateway: Gateway, port: int, seen: Storm) -> None:
     chance = random.Random(seen.weather.seed)  # noqa: S311  # a storm that can be had again
     token = gateway.issuer.token("reader", exp=int(time.time()) + _MINUTES_OF_TOKEN * 60)
     crowd = _Crowd(port=gateway.port, token=token, seen=seen, chance=chance)
-    async with store.serving(port, partial(_answer, gateway, seen, chance)):
+    async with store.serving(port, partial(_answer, evidence.Follower(gateway.audit), seen, chance)):
         clients = [asyncio.create_task(crowd.client(number)) for number in range(_CLIENTS)]
         try:
             await _until(partial(_served_since, seen, _CLIENTS), seen, "nothing was answered before the first kill")
@@ -248,14 +254,15 @@ def _all_run(gateway: Gateway, seen: Storm) -> bool:
 
 async def _recovered(gateway: Gateway, seen: Storm) -> None:
     """Wait until every worker runs and answers: its log grows, and then grows by more than its start."""
+    follower = evidence.Follower(gateway.audit)
 
     def all_grew(before: dict[str, int]) -> bool:
-        now = evidence.sizes(gateway.audit)
-        return all(now[name] > before[name] for name in now)
+        now = follower.counts()
+        return all(now[name] > before.get(name, 0) for name in now)
 
     await _until(partial(_all_run, gateway, seen), seen, "a worker stays away")
     for _ in range(3):
-        await _until(partial(all_grew, evidence.sizes(gateway.audit)), seen, "a worker came back and answers nothing")
+        await _until(partial(all_grew, follower.counts()), seen, "a worker came back and answers nothing")
 
 
 async def _until(condition: Callable[[], bool], seen: Storm, otherwise: str) -> bool:
@@ -352,11 +359,11 @@ _SHELF: Final = _shelf()
 _UNKNOWN: Final = (404, json.dumps({"error": "NotFoundError", "message": "nothing here"}).encode())
 
 
-async def _answer(gateway: Gateway, seen: Storm, chance: random.Random, asked: store.Asked) -> tuple[int, bytes]:
+async def _answer(follower: evidence.Follower, seen: Storm, chance: random.Random, asked: store.Asked) -> tuple[int, bytes]:
     """Answer a request after noting it, soon but not at once, so that kills fall into its waiting."""
     if asked.user_agent.startswith(_MARKER):
-        sizes = evidence.sizes(gateway.audit)
-        seen.arrivals.append(proofs.Arrival(marker=asked.user_agent, target=asked.target, sizes=sizes))
+        counts = follower.counts()
+        seen.arrivals.append(proofs.Arrival(marker=asked.user_agent, target=asked.target, counts=counts))
         await asyncio.sleep(chance.uniform(0, _SLOWEST_ANSWER))
     return _SHELF.get(asked.target.partition("?")[0], _UNKNOWN)
 
@@ -383,7 +390,7 @@ def rows(storms: list[Storm]) -> Iterator[tuple[str, ...]]:
     yield row("entries in the logs", lambda each: len(each.entries))
     yield row("intents without an outcome", lambda each: len(proofs.unfinished(each.entries)))
     yield row("bytes of torn records dropped at restarts", lambda each: sum(wreck.torn for wreck in each.wrecks))
-    yield row("leaves completed from their records at restarts", lambda each: sum(wreck.restored for wreck in each.wrecks))
+    yield row("leaves that were published only at restarts", lambda each: sum(wreck.restored for wreck in each.wrecks))
     yield row("planted values that came out", lambda each: sum(answer.leaked for answer in each.answers))
     yield row("next success after a kill, another worker running: median, longest (s)", lambda each: _spread(each.gaps))
     yield row("next success after a kill, none running: median, longest (s)", lambda each: _spread(each.outages))

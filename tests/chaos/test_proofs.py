@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import random
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from support import evidence as made_up
 from support.ports import free_port
 
 ANSWER = Answer(marker="m", status=200, kind="200", native=True, leaked=False)
-ARRIVAL = Arrival(marker="m", target="/get", sizes={"worker-0": 20})
+ARRIVAL = Arrival(marker="m", target="/get", counts={"worker-0": 2})
 
 
 def kept(kind: str, index: int, **changed: Any) -> Kept:
@@ -31,7 +32,7 @@ def kept(kind: str, index: int, **changed: Any) -> Kept:
     leaf = {"kind": kind, "index": index, "exchange": "x", "end": None, "status": None, "detail": {}}
     if kind == "outcome":
         leaf |= {"end": "delivered", "status": 200}
-    return Kept(worker="worker-0", leaf=leaf | changed, end=10 * (index + 1), user_agent=changed.get("user_agent", "m"))
+    return Kept(worker="worker-0", leaf=leaf | changed, user_agent=changed.get("user_agent", "m"))
 
 
 INTENT, OUTCOME = kept("intent", 1), kept("outcome", 2)
@@ -98,8 +99,8 @@ def test_a_request_that_came_before_its_intent_is_found() -> None:
     check = proofs.nothing_arrived_before_its_intent
 
     assert len(list(check([ARRIVAL], [OUTCOME]))) == 1
-    assert len(list(check([replace(ARRIVAL, sizes={"worker-0": 19})], [INTENT]))) == 1
-    assert len(list(check([replace(ARRIVAL, sizes={"worker-1": 99})], [INTENT]))) == 1
+    assert len(list(check([replace(ARRIVAL, counts={"worker-0": 1})], [INTENT]))) == 1
+    assert len(list(check([replace(ARRIVAL, counts={"worker-1": 99})], [INTENT]))) == 1
     assert len(list(check([ARRIVAL, ARRIVAL], [INTENT]))) == 1
 
 
@@ -135,7 +136,7 @@ def audit(tmp_path: Path) -> Path:
     """Return an audit directory with a worker's log of three entries, two of them with a recording."""
 
     async def write() -> None:
-        ledger = Ledger.open(tmp_path, "worker-0", made_up.KEY)
+        ledger = Ledger.open(tmp_path, "worker-0", made_up.KEYS)
         for number in range(3):
             private = Private(user_agent=f"m-{number}")
             await ledger.append(made_up.entry(number, body=None if number == 1 else made_up.BODY, private=private))
@@ -146,12 +147,12 @@ def audit(tmp_path: Path) -> Path:
 
 
 def test_whole_files_are_read_without_findings(audit: Path) -> None:
-    """Every entry comes with what its private part says and with where its leaf ends."""
+    """Every entry comes with what its private part says, and is counted."""
     entries, wrong = evidence.read(audit, "worker-0", made_up.KEY)
 
     assert wrong == []
     assert [entry.user_agent for entry in entries] == ["m-0", "m-1", "m-2"]
-    assert entries[-1].end == evidence.sizes(audit)["worker-0"]
+    assert evidence.Follower(audit).counts() == {"worker-0": 3}
 
 
 def swapped(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
@@ -167,10 +168,11 @@ def swapped(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("leaves.jsonl", swapped(b'"index":1', b'"index":7')),
-        ("leaves.jsonl", lambda data: data[:-1]),
-        ("leaves.jsonl", lambda data: data[: data.index(b"\n") + 1]),
-        ("leaves.jsonl", lambda data: data + data),
+        ("entries/000.p/3", swapped(b'"index":1', b'"index":7')),
+        ("entries/000.p/3", lambda data: data[:-1]),
+        ("entries/000.p/3", lambda data: data + data),
+        ("checkpoint", swapped(b"\n3\n", b"\n2\n")),
+        ("checkpoint", lambda data: data.replace(data.split(b"\n")[2], base64.b64encode(bytes(32)))),
         ("*.seal", swapped(b'"index":1', b'"index":7')),
         ("*.seal", lambda data: data[:-1]),
         ("*.seal", lambda data: data + b"VGR1"),
@@ -180,7 +182,7 @@ def swapped(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
 )
 def test_every_change_of_a_file_is_found(audit: Path, name: str, change: Callable[[bytes], bytes]) -> None:
     """A byte more, less or another in log, segment or keys."""
-    (path,) = audit.rglob(name)
+    (path,) = audit.rglob(f"**/{name}")
     path.write_bytes(change(path.read_bytes()))
 
     assert evidence.read(audit, "worker-0", made_up.KEY)[1] != []
@@ -192,36 +194,50 @@ def test_a_leaf_that_is_not_canonical_or_commits_to_something_else_is_found(audi
     (record, *_) = evidence.records(path.read_bytes())
     spaced = json.dumps(json.loads(record.leaf)).encode()
 
-    assert list(evidence._leaf_findings(record, record.leaf + b"\n", 0)) == []
-    assert list(evidence._leaf_findings(record._replace(leaf=spaced), spaced + b"\n", 0)) == ["the leaf is not canonical"]
+    assert list(evidence._leaf_findings(record, 0)) == []
+    assert list(evidence._leaf_findings(record._replace(leaf=spaced), 0)) == ["the leaf is not canonical"]
     for forged in (record._replace(private=b"x"), record._replace(recording=b"x"), record._replace(number=1)):
-        assert len(list(evidence._leaf_findings(forged, record.leaf + b"\n", 0))) == 1
+        assert len(list(evidence._leaf_findings(forged, 0))) == 1
 
 
 def test_a_wreck_is_measured(audit: Path) -> None:
-    """Bytes of a torn record and leaves that the log lacks, as a killed worker leaves them."""
-    (segment,), log = list(audit.rglob("*.seal")), evidence.log(audit, "worker-0")
+    """Bytes of a torn record and leaves that no checkpoint is about, as a killed worker leaves them."""
+    (segment,), checkpoint = list(audit.rglob("*.seal")), evidence.log(audit, "worker-0") / "checkpoint"
     segment.write_bytes(segment.read_bytes() + b"VGR1\x03" + bytes(100))
-    log.write_bytes(log.read_bytes()[:-9])
+    checkpoint.write_bytes(checkpoint.read_bytes().replace(b"\n3\n", b"\n2\n"))
 
     assert evidence.wreck(audit, "worker-0") == Wreck(worker="worker-0", following=3, torn=5, restored=1)
+
+
+async def test_entries_are_counted_as_they_come(tmp_path: Path) -> None:
+    """Those in a second segment too, and none twice."""
+    ledger = Ledger.open(tmp_path, "worker-0", made_up.KEYS, segment_bytes=3_000)
+    follower, counts = evidence.Follower(tmp_path), []
+    for number in range(12):
+        await ledger.append(made_up.entry(number))
+        counts.append(follower.counts()["worker-0"])
+    await ledger.close()
+
+    assert counts == list(range(1, 13))
+    assert len(evidence._segments(tmp_path, "worker-0")) > 2
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_the_program_recovers_from_a_made_up_loss_of_power(audit: Path, seed: int) -> None:
     """Nothing that was acknowledged is lost, and the wreck says exactly what opening puts right."""
-    intact = evidence.log(audit, "worker-0").read_bytes()
+    folder = evidence.log(audit, "worker-0")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     evidence.cut_power(audit, "worker-0", random.Random(seed))  # noqa: S311  # repeatable, no secret
     found = evidence.wreck(audit, "worker-0")
 
     async def reopen() -> Recovered:
-        ledger = Ledger.open(audit, "worker-0", made_up.KEY)
+        ledger = Ledger.open(audit, "worker-0", made_up.KEYS)
         await ledger.close()
         return ledger.recovered
 
     assert asyncio.run(reopen()) == Recovered(torn=found.torn, restored=found.restored, lost=0)
     assert found.torn > 0
-    assert evidence.log(audit, "worker-0").read_bytes() == intact
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert evidence.read(audit, "worker-0", made_up.KEY)[1] == []
 
 
@@ -229,14 +245,14 @@ def test_files_that_a_successor_has_open_are_left_alone(audit: Path) -> None:
     """The lock is the journal's own: who has it keeps the other out."""
 
     async def look() -> None:
-        ledger = Ledger.open(audit, "worker-0", made_up.KEY)
+        ledger = Ledger.open(audit, "worker-0", made_up.KEYS)
         with evidence.locked(audit, "worker-0") as ours:
             assert not ours
         await ledger.close()
         with evidence.locked(audit, "worker-0") as ours:
             assert ours
             with pytest.raises(AuditError, match="another process"):
-                Ledger.open(audit, "worker-0", made_up.KEY)
+                Ledger.open(audit, "worker-0", made_up.KEYS)
 
     asyncio.run(look())
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,9 +147,16 @@ def test_the_refusal_in_the_readme_is_what_a_client_raises(tickets: Gateway) -> 
 
 
 def test_the_evidence_guide_reads_what_was_written(tickets: Gateway) -> None:
-    """Its shell line shows a leaf, its program the principal behind one."""
-    leaf = json.loads(shell(next(line for line in commands(EVIDENCE) if line.startswith("tail ")), tickets.directory))
+    """Its shell line shows a checkpoint, its program the principal behind an entry."""
+    for _ in range(200):  # it follows the entry
+        if (tickets.audit / "log" / "worker-0" / "checkpoint").exists():
+            break
+        time.sleep(0.05)
+    checkpoint = shell(next(line for line in commands(EVIDENCE) if line.startswith("cat ")), tickets.directory)
     printed = python(blocks("python", EVIDENCE)[0].text, tickets.directory)
 
-    assert leaf["log"] == "vecgate.test/tests/worker-0"
+    others = [shell(line.replace("extproc/", f"{ROOT}/extproc/"), tickets.directory) for line in commands(EVIDENCE)[1:]]
+
+    assert checkpoint.startswith("vecgate.test/tests/worker-0\n")
+    assert [each.startswith("vecgate.test/tests/worker-0") for each in others if each] == [True] * 4
     assert f"{tickets.issuer.issuer}#user-" in printed

@@ -55,7 +55,7 @@ def client(doors: Doors, over: Transport, *obligations: Obligation) -> QdrantCli
 
 def payloads(client: QdrantClient) -> list[Any]:
     """Return the payloads that a get, a scroll and a query bring, in the order of ids."""
-    answers = (
+    answers: tuple[Any, ...] = (
         client.retrieve(KB, [1, 2]),
         client.scroll(KB)[0],
         client.query_points(KB, query=[1.0, 2.0], with_payload=True).points,
@@ -78,7 +78,7 @@ def test_a_text_keeps_all_but_what_is_found(over: Transport, doors: Doors) -> No
     """Each value is replaced by what it is, and counted in the entry."""
     (point,) = client(doors, over, detect("page_content")).retrieve(KB, [1])
 
-    (fact,) = list(read_leaves(doors.audit))[-1].facts
+    (fact,) = list(read_leaves(doors.gateway.audit))[-1].facts
     assert (point.payload or {})["page_content"] == FOUND
     assert [(each.type, each.values) for each in fact.masked_entities] == [(name, 1) for name in sorted(ENTITIES)]
 

@@ -320,7 +320,7 @@ def _qdrant_answers() -> Iterator[bytes]:
 
 
 def _damages() -> Iterator[bytes]:
-    for file in range(5):
+    for file in range(7):
         for kind in range(8):
             yield joined([bytes([file, kind]) + (137 * file).to_bytes(2) + (40).to_bytes(2) + b"\x00x\xff\n"])
 

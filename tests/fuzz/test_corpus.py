@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.audit import segments
+from extproc.audit.published import Published
 from extproc.config.reader import Reader
 from extproc.detection import addresses, custom, detector, keys, national, networks, payments, phones
 from extproc.detection.expression import Expression
@@ -117,7 +118,8 @@ _WRITE = chroma_forms.write
         ("detect_phones", detector, "settled", lambda found: [*found] * 2),
         ("detect_custom", custom, "_taken", lambda pattern: pattern),
         ("error_answer", chroma_errors, "masked", lambda _: _PLAIN_ANSWER),
-        ("evidence", segments, "leaf_offset", lambda *_: 1 / 0),
+        ("evidence", Published, "note", lambda _: None),
+        ("evidence", segments, "scan", lambda *_: 1 / 0),
         ("identity", Identifier, "_principal", lambda *_: UpstreamError("not one of ours")),
         ("opa_answer", opa_answer, "_revision", lambda _: "r1"),
         ("opa_answer", opa_answer, "unreadable", lambda: EngineError("not the reason", code="policy_error")),

@@ -11,15 +11,27 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from extproc.audit import clerk
 from extproc.audit.entry import Entry, Fact, Private, Recording
 from extproc.audit.files import Files
+from extproc.audit.keys import Keys
 from extproc.errors import AuditError
 from extproc.operation import Principal
 from extproc.secret import Secret
 
 KEY = Secret(b"k" * 32)
+SIGNING, FORMER = (
+    Secret(
+        Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32).private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    for number in (1, 2)
+)
+KEYS = Keys(KEY, (SIGNING,))
 SECOND = 1_000_000_000
 PERSON = "rita.reader@example.com"
 SOURCE = "203.0.113.77"
@@ -63,8 +75,8 @@ def entry(number: int = 0, *, body: bytes | None = BODY, **changed: Any) -> Entr
 class BrokenFiles(Files):
     """Files that fail as long as they are told to.
 
-    With `full`, a durable write leaves half of its bytes and fails as on a full disk; with `stuck`, no sync succeeds; with
-    `frozen`, nothing can be opened. `durable` counts durable writes, one sync of the disk each.
+    With `full`, a durable write leaves half of its bytes and fails as on a full disk; with `stuck`, no sync and no renaming
+    succeeds; with `frozen`, nothing can be opened. `durable` counts durable writes, one sync of the disk each.
     """
 
     def __init__(self) -> None:
@@ -97,16 +109,22 @@ class BrokenFiles(Files):
             raise OSError(errno.EIO, "Input/output error")
         super().sync(descriptor)
 
+    def rename(self, path: Path, new: Path) -> None:
+        """Rename, or fail."""
+        if self.stuck:
+            raise OSError(errno.EIO, "Input/output error")
+        super().rename(path, new)
+
 
 class SlowFiles(Files):
-    """Files whose log lines take `seconds` to write."""
+    """Files whose records take `seconds` to write."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
     def write(self, descriptor: int, data: bytes, offset: int) -> None:
         """Write, late."""
-        if data.startswith(b"{"):
+        if data.startswith(b"VGR1"):
             time.sleep(self.seconds)
         super().write(descriptor, data, offset)
 

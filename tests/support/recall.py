@@ -49,8 +49,9 @@ def recalled(*asked: Input, decision: Decision | None, number: int = 0, erased: 
         "asked": 0,
         "detail": {},
         "commitments": {},
+        "key": "",
         "private": "",
-        "recording": Recorded(level="metadata", sha256=None),
+        "recording": Recorded(level="metadata", sha256=None, truncated=False),
     }
     leaf = Leaf(**(members | changed))
     return Recalled(leaf=leaf, private=None if erased else private, missing="entry_erased" if erased else "")

@@ -15,12 +15,16 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from extproc.audit import leaf, segments
+from extproc.audit.edge import Edge
 from extproc.audit.entry import Entry, Private, Recording
 from extproc.audit.files import Files
-from extproc.audit.journal import LEAVES, Journal, Place
+from extproc.audit.journal import Journal, Place
 from extproc.audit.leaf import Salts
+from extproc.audit.note import Signer
+from extproc.audit.publisher import Publisher
 from extproc.audit.reader import Opened, open_private, read_leaves, workers
 from extproc.audit.recovery import Recovered
 from extproc.audit.sealing import ERASED, Hidden, Sealer, Wrapper, pack
@@ -34,6 +38,7 @@ __all__ = ["check", "mutate"]
 
 WORKER: Final = "one"
 KEY: Final = Secret(b"k" * 32)
+SIGNER: Final = Signer("v/one", Ed25519PrivateKey.from_private_bytes(b"s" * 32))
 _SEGMENTS: Final = ((0, 3), (3, 5))
 """The first entry of each segment, and the one after its last."""
 
@@ -83,7 +88,7 @@ def _read(directory: Path, index: int) -> None:
 def _recovered(directory: Path) -> tuple[Recovered, int] | None:
     """Open the log as a worker does; return what was put right and the index that follows, None where it is refused."""
     try:
-        journal = Journal(directory, WORKER, segment_bytes=_SEGMENT_BYTES, files=_Unsynced())
+        journal = Journal(directory, WORKER, signers=[SIGNER], segment_bytes=_SEGMENT_BYTES, files=_Unsynced())
     except AuditError:
         return None
     found = journal.recovered, journal.following
@@ -132,26 +137,31 @@ def _record(index: int) -> Record:
     packed = None if kept is None else pack(kept)
     private, recording = Sealer(WORKER).seal(hidden, packed, bytes([index + 1]) * 32, index)
     entry = Entry(kind="intent", time_ns=1_700_000_000_000_000_000 + index, exchange=f"x{index}", private=hidden.private)
-    line = leaf.encode(entry, log="v/one", index=index, salts=hidden.salts, private=private, recording=recording)
+    slot = Wrapper(KEY, WORKER).slot(bytes([index + 1]) * 32, index)
+    line = leaf.encode(entry, log="v/one", index=index, salts=hidden.salts, slot=slot, private=private, recording=recording)
     return Record(index=index, leaf=line, private=private, recording=recording or b"")
 
 
 @cache
 def _files() -> Mapping[str, bytes]:
-    """Return the files of an orderly log: two segments, of which the last has zeros and slots ahead."""
+    """Return the files of an orderly log: two segments, of which the last has slots ahead, and what is published of them."""
     place = Place.of(Path(), WORKER)
     wrapper = Wrapper(KEY, WORKER)
     files: dict[str, bytes] = {}
-    lines = b""
+    leaves = []
     for first, end in _SEGMENTS:
         records = [_record(index) for index in range(first, end)]
-        header = segments.header(first, len(lines))
-        files[str(place.private / segments.name(first, "seal"))] = header + b"".join(each.encode() for each in records)
+        leaves += [each.leaf for each in records]
+        content = segments.header(first) + b"".join(each.encode() for each in records)
+        files[str(place.private / segments.name(first, "seal"))] = content
         slots = [wrapper.slot(bytes([index + 1]) * 32, index) for index in range(first, end + 2)]
         files[str(place.private / segments.name(first, "keys"))] = b"".join(slots)
-        lines += b"".join(each.leaf + b"\n" for each in records)
-    files[str(place.log / LEAVES)] = lines
-    return files
+    with tempfile.TemporaryDirectory() as name:
+        publisher = Publisher(Path(name), _Unsynced(), [SIGNER], edge=Edge(), missing=[], size=0)
+        publisher.take(leaves)
+        publisher.show(publisher.sign())
+        published = {path.relative_to(name): path.read_bytes() for path in Path(name).rglob("*") if path.is_file()}
+    return files | {str(place.log / path): content for path, content in published.items()}
 
 
 # --- what happens to them ---

@@ -1,0 +1,162 @@
+"""The index of sessions: what it answers is what a look at every entry answers, and it can be made again at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from extproc.audit import reader
+from extproc.audit.entry import Entry, Fact, Private, Recording
+from extproc.audit.sealing import ERASED, SLOT_BYTES
+from extproc.audit.sessions import Index, Session, Wanted
+from support.evidence import KEY, PRINCIPAL, SECOND, SOURCE
+from support.logs import Writer
+
+MARCH = 1_772_323_200 * SECOND  # 2026-03-01
+PEOPLE = [
+    msgspec.structs.replace(PRINCIPAL, id=f"https://idp.example.com#{name}", subject=name, person=f"{name}@example.com")
+    for name in ("rita", "omar")
+]
+
+
+def outcome(number: int) -> Entry:
+    """Return the outcome of an exchange with two operations, the second of which was denied for every third."""
+    masked = ("card", "email") if number % 2 else ()
+    return Entry(
+        kind="outcome",
+        time_ns=MARCH + (number - 10) * 3600 * SECOND,
+        exchange=f"exchange-{number}",
+        database="kb",
+        engine="chroma",
+        facts=(
+            Fact(action="search", scope="records", collection="tickets", decision="allow", rows=2, masked_fields=masked),
+            Fact(action="delete_records", scope="records", collection="people", decision="deny", reasons=("not_granted",)),
+        )[: 2 if number % 3 == 0 else 1],
+        decision="allow",
+        end="delivered",
+        status=200,
+        private=Private(principal=PEOPLE[number % 4 == 0], source=SOURCE),
+        recording=Recording(
+            method="POST", target="/query", body=b"{}", status=200, records={0: (f"T-{number % 5}", f"T-{number % 7}")}
+        ),
+    )
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    """Return an empty database."""
+    made = sa.create_engine(f"sqlite:///{tmp_path / 'index.db'}")
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Return a directory with two logs, with entries of all kinds."""
+    for worker in "vw":
+        writer = Writer(tmp_path / "audit", worker)
+        writer.write(*[outcome(number) for number in range(20)])
+        writer.write(Entry(kind="login_rejected", time_ns=MARCH, reasons=("token_expired",), decision="deny", end="denied"))
+        writer.stop()
+    return tmp_path / "audit"
+
+
+def everything(engine: sa.Engine) -> list[list[Any]]:
+    """Return all rows of all tables."""
+    with engine.connect() as connection:
+        tables = sorted(sa.inspect(engine).get_table_names())
+        return [sorted(map(repr, connection.execute(sa.text(f'SELECT * FROM "{table}"')))) for table in tables]  # noqa: S608
+
+
+def exchanges(found: list[Session]) -> set[tuple[str, str, int]]:
+    """Return which operations these are."""
+    return {(each.worker, each.exchange, each.operation) for each in found}
+
+
+def test_who_has_seen_a_record_since_march_in_clear_or_masked(log: Path, engine: sa.Engine) -> None:
+    """One question, answered with people and with what was hidden from each."""
+    index = Index(engine, log, KEY)
+    index.update()
+    found = index.find(Wanted(record="T-1", since="2026-03"))
+    scanned = {
+        (leaf.exchange, opened.private.principal.person, fact.masked_fields)
+        for leaf, opened in reader.read_entries(log, "w", KEY)
+        if opened is not None and opened.private.principal is not None and opened.recording is not None
+        if leaf.time >= "2026-03"
+        for operation, fact in enumerate(leaf.facts)
+        if "T-1" in opened.recording.records.get(operation, ())
+    }
+
+    assert {(each.exchange, each.person, each.masked) for each in found if each.worker == "w"} == scanned
+    assert {each.masked for each in found} == {(), ("card", "email")}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(
+    wanted=st.builds(
+        Wanted,
+        person=st.none() | st.sampled_from(["rita@example.com", "omar@example.com", "%"]),
+        action=st.none() | st.sampled_from(["search", "delete_records"]),
+        decision=st.none() | st.sampled_from(["allow", "deny"]),
+        reason=st.none() | st.sampled_from(["not_granted", "token_expired", "_", "granted"]),
+        masked=st.none() | st.sampled_from(["email", "mail"]),
+        collection=st.none() | st.sampled_from(["tickets", "people"]),
+        since=st.none() | st.sampled_from(["2026", "2026-03", "2026-03-01T04", "2027"]),
+        limit=st.just(1000),
+    )
+)
+def test_the_index_answers_as_a_scan_does(log: Path, engine: sa.Engine, wanted: Wanted) -> None:
+    """Every combination of conditions; what stands for anything in SQL stands for itself."""
+    index = Index(engine, log, KEY)
+    index.update()
+    every = index.find(Wanted(limit=1000))
+    scanned = [
+        each
+        for each in every
+        if wanted.person in {None, each.person}
+        and wanted.action in {None, each.action}
+        and wanted.decision in {None, each.decision}
+        and wanted.collection in {None, each.collection}
+        and (wanted.reason is None or wanted.reason in each.reasons)
+        and (wanted.masked is None or wanted.masked in each.masked)
+        and (wanted.since is None or each.time >= wanted.since)
+    ]
+
+    assert index.find(wanted) == scanned
+    assert len(every) == 2 * (20 + 7 + 1)
+
+
+def test_a_rebuilt_index_is_the_same(log: Path, engine: sa.Engine) -> None:
+    """Also as one that was made bit by bit while the log grew, and an update without news changes nothing."""
+    index = Index(engine, log, KEY)
+    counts = [index.update()]
+    writer = Writer(log)
+    writer.write(*[outcome(number) for number in range(30, 40)])
+    writer.stop()
+    counts += [index.update(), index.update()]
+    before = everything(engine)
+
+    assert counts == [2 * 23, 12, 0]
+    assert index.rebuild() == 2 * 23 + 12
+    assert everything(engine) == before
+
+
+def test_what_was_erased_is_forgotten(log: Path, engine: sa.Engine) -> None:
+    """At once when the index is told, and whenever it is built again."""
+    index = Index(engine, log, KEY)
+    index.update()
+    path = min((log / "private" / "w").glob("*.keys"))
+    path.write_bytes(path.read_bytes()[: 4 * SLOT_BYTES] + ERASED + path.read_bytes()[5 * SLOT_BYTES :])
+    index.forget("w", [4])
+    told = everything(engine)
+    index.rebuild()
+
+    assert everything(engine) == told
+    assert ("w", "exchange-3", 0) not in exchanges(index.find(Wanted(limit=1000)))
