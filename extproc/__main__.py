@@ -105,10 +105,10 @@ def serve(config: ConfigFile = DEFAULT, index: Annotated[int, typer.Option("--wo
 @app.command()
 def envoy(config: ConfigFile = DEFAULT) -> None:
     """Print the Envoy bootstrap."""
-    from extproc import bootstrap, protocols
+    from extproc import bootstrap, discovery, protocols
 
     with _one_line_errors():
-        read = configuration.load(config)
+        read = discovery.resolve(configuration.load(config))
         print(bootstrap.text(read, protocols.credential_headers()), end="")
 
 

@@ -63,7 +63,10 @@ _LONGEST_CLAIM: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
-    """What is expected of one issuer's tokens. `roles`, `groups`, `person`, `workload` are claim paths; lifetimes seconds."""
+    """What is expected of one issuer's tokens. Lifetimes are seconds.
+
+    `roles`, `groups`, `person`, `workload` are claim paths; a `workload` of the form ``path=value`` asks for that value.
+    """
 
     issuer: str
     audiences: frozenset[str]
@@ -191,19 +194,26 @@ class _Times(msgspec.Struct, frozen=True):
 
 
 def _kind(claims: Mapping[str, Any], issuer: Issuer) -> Literal["human", "workload"]:
-    return "workload" if issuer.workload and claim(claims, issuer.workload) else "human"
+    path, wanted, value = (issuer.workload or "").partition("=")
+    found = claim(claims, path)
+    return "workload" if found and (not wanted or found == value) else "human"
 
 
 def claim(claims: Mapping[str, Any], path: str) -> Any:
-    """Return the claim at `path`: the claim of that very name, else the dotted way down; None where there is none."""
-    if path in claims:
-        return claims[path]
-    found: Any = claims
-    for step in path.split("."):
-        if not isinstance(found, Mapping):
-            return None
-        found = found.get(step)
-    return found
+    """Return the claim at `path`, None where there is none.
+
+    A path is the name of a claim, or names joined by dots. Names may hold dots themselves: at each step the longest name that
+    is there is taken, and there is no way back from it.
+    """
+    end = len(path)
+    while end > 0:
+        if path[:end] in claims:
+            found = claims[path[:end]]
+            if end == len(path):
+                return found
+            return claim(found, path[end + 1 :]) if isinstance(found, Mapping) else None
+        end = path.rfind(".", 0, end)
+    return None
 
 
 def _words(value: Any) -> tuple[str, ...]:

@@ -148,7 +148,7 @@ def _guard(
 ) -> Guard:
     adapter = adapter_for(database.engine)
     credential = _credential(database)
-    issuers = {each.issuer: _issuer(each) for each in config.identity.issuers}
+    issuers = {each.issuer: _issuer(each, database) for each in config.identity.issuers}
     metadata = config.identity.metadata
     return Guard(
         database=database.name,
@@ -173,10 +173,11 @@ def _guard(
     )
 
 
-def _issuer(found: ConfiguredIssuer) -> Issuer:
+def _issuer(found: ConfiguredIssuer, database: Database) -> Issuer:
+    audiences = frozenset(found.audiences)
     return Issuer(
         issuer=found.issuer,
-        audiences=frozenset(found.audiences),
+        audiences=audiences.intersection(database.audiences) if database.audiences else audiences,
         roles=found.roles,
         groups=found.groups,
         person=found.person,

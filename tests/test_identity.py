@@ -81,6 +81,14 @@ def test_a_workload_is_told_by_its_claim() -> None:
     assert identifier(workload="client_id").identify(head({"payload_0": CLAIMS}), NOW).kind == "human"
 
 
+@pytest.mark.parametrize(("found", "kind"), [("app", "workload"), ("user", "human"), (["app"], "human"), (None, "human")])
+def test_a_workload_is_told_by_a_claims_value(found: Any, kind: str) -> None:
+    """Where the configuration names a value, only that value makes a program of the caller."""
+    claims = CLAIMS | {"idtyp": found}
+
+    assert kind == identifier(workload="idtyp=app").identify(head({"payload_0": claims}), NOW).kind
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -216,3 +224,21 @@ def test_a_claim_name_with_dots_is_found_before_the_path() -> None:
     assert claim({"a.b": 1, "a": {"b": 2}}, "a.b") == 1
     assert claim({"a": {"b": 2}}, "a.b") == 2
     assert claim({"a": [1]}, "a.b") is None
+
+
+@pytest.mark.parametrize(
+    ("claims", "path"),
+    [
+        ({"resource_access": {"my.app": {"roles": 1}}}, "resource_access.my.app.roles"),
+        ({"https://corp.example/claims": {"roles": 1}}, "https://corp.example/claims.roles"),
+        ({"kubernetes.io": {"namespace": 1}}, "kubernetes.io.namespace"),
+    ],
+)
+def test_a_name_on_the_way_may_hold_dots(claims: dict[str, Any], path: str) -> None:
+    """Clients and claims are called by host names: the longest name that is there is the step."""
+    assert claim(claims, path) == 1
+
+
+def test_the_longest_name_is_taken_whatever_lies_below_it() -> None:
+    """Which claim is read does not depend on what the others hold."""
+    assert claim({"a.b": {}, "a": {"b": {"c": 1}}}, "a.b.c") is None

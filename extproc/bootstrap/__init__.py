@@ -80,7 +80,7 @@ from envoy_data_plane.google.protobuf import Struct
 from extproc.bootstrap import clusters
 from extproc.bootstrap.filters import METADATA_NAMESPACE, Headers, http_filters, keys_cluster, workers_service
 from extproc.config import admin_path, buffer_bytes, socket_paths
-from extproc.config.types import Config, Database
+from extproc.config.types import Config, Database, UpstreamTls
 from extproc.errors import ConfigError
 
 ROUTE_TIMEOUT: Final = timedelta(seconds=120)
@@ -160,7 +160,7 @@ def _bootstrap(config: Config, headers: Mapping[str, Headers]) -> Bootstrap:
                     for database in config.databases
                 ),
                 *(
-                    clusters.http_server(keys_cluster(index), issuer.jwks.uri)
+                    clusters.http_server(keys_cluster(index), issuer.jwks.uri, tls=UpstreamTls(ca=issuer.jwks.ca))
                     for index, issuer in enumerate(config.identity.issuers)
                     if issuer.jwks.uri
                 ),

@@ -55,7 +55,6 @@ FAILURE_KEY: Final = "failure_"
 
 _KEYS_TIMEOUT: Final = timedelta(seconds=5)
 _TOKENS_KEPT: Final = 1000
-_KEYS_KEPT: Final = timedelta(minutes=5)
 
 _REQUEST_ATTRIBUTES: Final = ("source.address",)
 _RESPONSE_ATTRIBUTES: Final = (*_REQUEST_ATTRIBUTES, "response.code_details")
@@ -105,7 +104,7 @@ def _provider(issuer: Issuer, index: int, key: str, headers: Headers) -> JwtProv
     if issuer.jwks.uri:
         remote = RemoteJwks(
             http_uri=HttpUri(uri=str(issuer.jwks.uri), cluster=keys_cluster(index), timeout=_KEYS_TIMEOUT),
-            cache_duration=_KEYS_KEPT,
+            cache_duration=timedelta(seconds=issuer.jwks.cache),
             async_fetch=JwksAsyncFetch(),
         )
     else:

@@ -26,6 +26,7 @@ _OWN_HEADERS: Final = frozenset(
 )
 
 _BUFFER_MARGIN: Final = 512 << 10
+_DISCOVERY: Final = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
 
 Complaint = tuple[str, str]
 """A key and what is wrong with it."""
@@ -67,6 +68,11 @@ def database(config: Config, name: str) -> Database:
         if found.name == name:
             return found
     raise ConfigError(f"no database is called {name}; there are {', '.join(each.name for each in config.databases)}")
+
+
+def discovers(url: Url) -> bool:
+    """Return whether `url` names a discovery document, which tells where the keys are (OpenID Connect Discovery, section 4)."""
+    return url.path.endswith(_DISCOVERY)
 
 
 def _complaints(config: Config) -> Iterator[Complaint]:
@@ -163,6 +169,10 @@ def _about_identity(config: Config) -> Iterator[Complaint]:
     yield from _repeated("identity.issuers", "issuer", [each.issuer for each in issuers])
     for index, each in enumerate(issuers):
         yield from _about_issuer(each, f"identity.issuers[{index}]")
+    meant = {audience for each in issuers for audience in each.audiences}
+    for index, database in enumerate(config.databases):
+        if issuers and database.audiences and meant.isdisjoint(database.audiences):
+            yield f"databases[{index}].audiences", "has none of any issuer's `audiences`, so no token would do"
     if "failure_".startswith(config.identity.metadata.key) or config.identity.metadata.key.startswith("failure_"):
         yield "identity.metadata.key", "must not begin as `failure_`, which marks tokens that did not hold"
 
@@ -174,6 +184,8 @@ def _about_issuer(each: Issuer, where: str) -> Iterator[Complaint]:
         yield f"{where}.jwks", "needs either `file` or `uri`"
     if each.jwks.uri and not each.jwks.uri.tls and not each.jwks.uri.loopback:
         yield f"{where}.jwks.uri", "must be https://, for whoever changes the keys can be anybody"
+    if each.jwks.ca and not (each.jwks.uri and each.jwks.uri.tls):
+        yield f"{where}.jwks.ca", "verifies an https `uri`; name one, or remove it"
 
 
 def _repeated(where: str, name: str, found: list[str | None]) -> Iterator[Complaint]:

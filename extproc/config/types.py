@@ -107,6 +107,7 @@ class Database:
     upstream: Annotated[BaseUrl, "the database itself; https verifies against upstream_tls.ca or the system's"]
     listen: Annotated[ListenAddress | None, "where clients connect; needed but for `vecgate serve`"] = None
     grpc: Annotated[Grpc | None, "for engines that speak gRPC"] = None
+    audiences: Annotated[tuple[Text, ...], "which of the issuers' audiences are meant here; all by default"] = ()
     credential: Annotated[Credential | None, "how the gateway shows itself to the database"] = None
     tls: Annotated[ListenerTls | None, "of the listener; one that is not on loopback needs it"] = None
     upstream_tls: Annotated[UpstreamTls | None, "towards an https upstream"] = None
@@ -119,7 +120,9 @@ class Jwks:
     """Where an issuer's public keys are: one of the two."""
 
     file: Annotated[Path | None, "a JWKS file"] = None
-    uri: Annotated[AnyUrl | None, "an https URL that gives a JWKS"] = None
+    uri: Annotated[AnyUrl | None, "an https URL that gives a JWKS, or the issuer's discovery document"] = None
+    ca: Annotated[Certificate | None, "authority of the key server's certificate; the system's by default"] = None
+    cache: Annotated[Duration, Range(least=1, most=86400), "how long fetched keys are used"] = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +135,7 @@ class Issuer:
     roles: Annotated[Text, "claim path of the roles"] = "realm_access.roles"
     groups: Annotated[Text, "claim path of the groups"] = "groups"
     person: Annotated[Text, "the claim that tells two people apart"] = "email"
-    workload: Annotated[Text | None, "claim path that only a program's token has; without it every caller is human"] = None
+    workload: Annotated[Text | None, "claim path that only a program's token has, or PATH=VALUE; else all are human"] = None
     max_lifetime: Annotated[Duration, Range(least=1, most=31 * 86400), "exp - iat; longer is refused"] = 86400.0
     demo: Annotated[bool, "its private key lies on this machine and `vecgate token` may use it"] = False
 
