@@ -86,5 +86,5 @@ def _keys(issuer: Issuer, body: bytes) -> Url:
     if document.issuer != issuer.issuer:
         raise ConfigError(f"{where}: is the discovery document of another issuer; `issuer` must be written as it stands there")
     if not isinstance(found, Url) or discovers(found) or not (found.tls or found.loopback):
-        raise ConfigError(f"{where}: its `jwks_uri` is not https://, so anybody could change the keys")
+        raise ConfigError(f"{where}: its `jwks_uri` is no https:// address of keys")
     return found

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,11 +130,12 @@ def running(
     policy: Path = ALLOW_ALL,
     engine: str = "embedded",
     issuer: TestIssuer | None = None,
+    beside: Sequence[dict[str, Any]] = (),
     **changes: Any,
 ) -> Iterator[Gateway]:
     """Run a gateway in `directory` until the block ends; `changes` are laid over its configuration.
 
-    With the engine ``opa`` the gateway runs an OPA of its own.
+    `beside` are further databases. With the engine ``opa`` the gateway runs an OPA of its own.
     """
     issuer = issuer or TestIssuer()
     changes["policy"] = {"engine": engine, "opa": {"managed": engine == "opa"}}
@@ -143,7 +144,9 @@ def running(
     for secret in directory.glob("*.key"):
         secret.chmod(0o600)
     config = directory / "vecgate.yaml"
-    config.write_text(yaml.safe_dump(merge(configuration(directory, issuer, port, upstream, policy), changes)))
+    document = merge(configuration(directory, issuer, port, upstream, policy), changes)
+    document["databases"] += beside
+    config.write_text(yaml.safe_dump(document))
     for secret in directory.glob("*.key"):
         secret.chmod(0o600)
     process = subprocess.Popen(
