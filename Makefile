@@ -6,6 +6,7 @@ SHELL := bash
 
 PYTHON ?= python3
 GO ?= go
+NPM ?= npm
 DEMO_ARGS ?=
 TEST_ARGS ?=
 BENCH_ARGS ?=
@@ -21,7 +22,7 @@ BIN := $(VENV)/bin
 OPA := .cache/bin/opa-$(OPA_VERSION)
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench chaos soak tenancy fuzz fmt venv opa lock wire schemas envoy
+.PHONY: help demo test check bench chaos soak tenancy fuzz fmt venv opa provider lock wire schemas envoy
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,7 +30,7 @@ help: ## say what there is
 demo: venv ## show the main job on embedded parts: make demo DEMO_ARGS=--once leaves when the story is told
 	$(BIN)/vecgate demo $(DEMO_ARGS)
 
-test: venv opa ## run every test, on real Envoy, Chroma and OPA
+test: venv opa provider ## run every test, on real Envoy, Chroma, OPA and an OpenID provider
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(TEST_ARGS)
 
 check: venv opa ## lint, types, import contracts, policy tools
@@ -83,6 +84,14 @@ $(OPA):
 	@mkdir -p $(@D)
 	GOBIN=$(abspath $(@D)) CGO_ENABLED=0 $(GO) install github.com/open-policy-agent/opa@v$(OPA_VERSION)
 	@mv $(@D)/opa $@
+
+provider: .cache/oidc/.made ## install the OpenID provider of the tests
+
+.cache/oidc/.made: $(wildcard tests/oidc/*)
+	@mkdir -p $(@D)
+	cp tests/oidc/* $(@D)
+	cd $(@D) && $(NPM) ci --silent --no-audit --no-fund
+	@touch $@
 
 lock: venv ## resolve the dependencies again
 	$(BIN)/uv pip compile pyproject.toml --extra local --group dev --generate-hashes --quiet --custom-compile-command "make lock" \
