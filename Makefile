@@ -7,6 +7,7 @@ SHELL := bash
 PYTHON ?= python3
 GO ?= go
 NPM ?= npm
+MVN ?= mvn
 DEMO_ARGS ?=
 TEST_ARGS ?=
 BENCH_ARGS ?=
@@ -16,13 +17,17 @@ TENANCY_ARGS ?=
 FUZZ_ARGS ?=
 FUZZ_SECONDS ?= 600
 OPA_VERSION := 1.22.2
+EXTRAS := --extra aws --extra postgresql --extra vault
+
+KEYCLOAK_VERSION := 26.3.5
+KEYCLOAK := .cache/keycloak/.made-$(KEYCLOAK_VERSION)
 
 VENV := .venv
 BIN := $(VENV)/bin
 OPA := .cache/bin/opa-$(OPA_VERSION)
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench chaos soak tenancy fuzz fmt venv opa provider lock wire schemas envoy
+.PHONY: help demo test check bench chaos soak tenancy fuzz keycloak fmt venv opa provider lock wire schemas envoy
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +64,16 @@ soak: venv ## measure memory over 200,000 mixed requests: a quarter of an hour, 
 tenancy: venv ## have three tenants at work at once on the same ids, against a model: TENANCY_ARGS="--steps 20000 --seed 1"
 	PYTHONPATH=tests $(BIN)/python -m tenancy.drive $(TENANCY_ARGS)
 
+keycloak: venv $(KEYCLOAK) ## log in with a real Keycloak, and change its keys under load; needs Java and Maven
+	$(BIN)/python -m pytest -q tests/keycloak/login.py
+
+$(KEYCLOAK):
+	@echo "== fetching Keycloak $(KEYCLOAK_VERSION): 150 MB, once"
+	$(MVN) --quiet --batch-mode dependency:copy -Dartifact=org.keycloak:keycloak-quarkus-dist:$(KEYCLOAK_VERSION):zip \
+	  -DoutputDirectory=$(abspath $(@D)) -Dmdep.useBaseVersion=true
+	cd $(@D) && python3 -m zipfile --extract keycloak-quarkus-dist-$(KEYCLOAK_VERSION).zip . && rm keycloak-quarkus-dist-*.zip
+	@touch $@
+
 fuzz: venv ## feed every reader of foreign bytes what breaks it: make fuzz FUZZ_SECONDS=60 FUZZ_ARGS="path request"
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_ARGS)
 
@@ -94,9 +109,9 @@ provider: .cache/oidc/.made ## install the OpenID provider of the tests
 	@touch $@
 
 lock: venv ## resolve the dependencies again
-	$(BIN)/uv pip compile pyproject.toml --extra local --group dev --generate-hashes --quiet --custom-compile-command "make lock" \
+	$(BIN)/uv pip compile pyproject.toml --extra local $(EXTRAS) --group dev --generate-hashes --quiet --custom-compile-command "make lock" \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_31 --output-file requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --generate-hashes --quiet --custom-compile-command "make lock" \
+	$(BIN)/uv pip compile pyproject.toml $(EXTRAS) --generate-hashes --quiet --custom-compile-command "make lock" \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_31 --output-file deploy/requirements.lock
 
 envoy: venv ## write Envoy's example bootstrap from deploy/vecgate.yaml

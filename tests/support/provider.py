@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
-import secrets
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
 import pytest
 
+from support.browser import Browser, access_token
 from support.keyserver import DISCOVERY
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / ".cache" / "oidc" / "provider.js"
 SECRET = "a-secret-of-tests"
-CALLBACK = "http://127.0.0.1:1/callback"
 
 
 @dataclass(slots=True)
@@ -46,55 +41,21 @@ class Provider:
     def program(self) -> str:
         """Return the access token of a program, which shows its own secret."""
         with httpx.Client(base_url=self.url, trust_env=False) as client:
-            return _token(client.post("/token", data={"grant_type": "client_credentials"}, auth=("ingest", SECRET)))
+            return access_token(client.post("/token", data={"grant_type": "client_credentials"}, auth=("ingest", SECRET)))
 
     def login(self, person: str) -> str:
         """Log a person in as a browser would (authorization code, PKCE) and return the access token."""
-        verifier = secrets.token_urlsafe(48)
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-        asked = {
-            "client_id": "laptop",
-            "response_type": "code",
-            "redirect_uri": CALLBACK,
-            "scope": "openid",
-            "code_challenge": challenge,
-            "code_challenge_method": "S256",
-        }
-        with httpx.Client(base_url=self.url, trust_env=False) as browser:
-            page = _follow(browser, browser.get("/auth", params=asked))
-            page = _follow(browser, browser.post(_form(page), data={"prompt": "login", "login": person, "password": "x"}))
-            back = _follow(browser, browser.post(_form(page), data={"prompt": "consent"}))
-            code = parse_qs(urlsplit(str(back.headers["location"])).query)["code"][0]
-            grant = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": verifier}
-            return _token(browser.post("/token", data=grant, auth=("laptop", SECRET)))
+        with Browser(self.url) as browser:
+            browser.authorize("/auth", client="laptop")
+            browser.submit(prompt="login", login=person, password="x")
+            browser.submit(prompt="consent")
+            return browser.redeem("/token", client="laptop", secret=SECRET)
 
 
 def _heard(process: subprocess.Popen[str]) -> str:
     """Return the provider's own next words; the library says other things in between."""
     assert process.stdout
     return next(line.removeprefix("> ").strip() for line in process.stdout if line.startswith("> "))
-
-
-def _token(response: httpx.Response) -> str:
-    token: str = response.raise_for_status().json()["access_token"]
-    return token
-
-
-def _follow(browser: httpx.Client, response: httpx.Response) -> httpx.Response:
-    """Follow redirections within the provider; return the page, or the redirection that leaves it."""
-    while response.is_redirect:
-        target = urljoin(str(response.url), response.headers["location"])
-        if target.startswith(CALLBACK):
-            return response
-        response = browser.get(target)
-    return response.raise_for_status()
-
-
-def _form(page: httpx.Response) -> str:
-    """Return where a page's form goes."""
-    found = re.search(r'<form[^>]*\saction="([^"]+)"', page.text)
-    assert found, "the page has no form"
-    return found[1]
 
 
 @contextmanager
