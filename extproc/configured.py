@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import ssl
+import time
 from pathlib import Path
 from typing import Final, Literal
 
 from extproc.authorities import system_authorities
-from extproc.config import opa_path
+from extproc.config import opa_path, secret_references
 from extproc.config.forms import Url
 from extproc.config.types import Config, UpstreamTls
 from extproc.engines.embedded import EmbeddedEngine
 from extproc.engines.opa import OpaEngine, Server
 from extproc.errors import ConfigError
+from extproc.safe import Safe
 from extproc.secret import FreshSecret, Secret, SecretFile, SecretSource
 
 _TOKEN: Final = re.compile(rb"[!-~]{1,8192}")
@@ -21,11 +23,19 @@ POLICY_DEADLINE: Final = 1.0
 """Seconds that one policy evaluation may take before it counts as a denial."""
 
 
-def load_engine(config: Config) -> EmbeddedEngine | OpaEngine:
+def open_safe(config: Config) -> Safe:
+    """Return what gives the secrets that may lie in a store; nothing is looked up yet. Raises `ConfigError`."""
+    safe = Safe(config.secrets, clock=time.monotonic)
+    for _, reference in secret_references(config):
+        safe.source(reference)
+    return safe
+
+
+def load_engine(config: Config, safe: Safe) -> EmbeddedEngine | OpaEngine:
     """Return the configured engine: the embedded one with its policy loaded, the other not asked yet. Raises `ConfigError`."""
     policy = config.policy
     if policy.engine == "opa":
-        return OpaEngine(opa_server(config), policy.entrypoint, POLICY_DEADLINE)
+        return OpaEngine(opa_server(config, safe), policy.entrypoint, POLICY_DEADLINE)
     if policy.bundle is None:
         raise ConfigError("policy.bundle is missing: name the directory of your Rego files")
     return EmbeddedEngine.load(
@@ -33,12 +43,12 @@ def load_engine(config: Config) -> EmbeddedEngine | OpaEngine:
     )
 
 
-def opa_server(config: Config) -> Server:
+def opa_server(config: Config, safe: Safe) -> Server:
     """Return where OPA is. Raises `ConfigError` for certificates that cannot be read."""
     opa = config.policy.opa
     if opa.managed:
         return Server(socket=opa_path(config))
-    token = FreshSecret[str](opa.token, _token).get if opa.token else lambda: None
+    token = FreshSecret[str](safe.source(opa.token), _token).get if opa.token else lambda: None
     tls = verification(opa.url, opa.tls) or None
     return Server(url=str(opa.url), tls=tls, name=opa.tls.sni if opa.tls else None, token=token)
 

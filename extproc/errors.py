@@ -89,6 +89,12 @@ class UpstreamError(Error):
     status = 502
 
 
+class CredentialRefused(UpstreamError):
+    """The database does not take the gateway's own credential."""
+
+    default_code = "credential_refused"
+
+
 class AuditError(Error):
     """Evidence cannot be written, so nothing is let through."""
 

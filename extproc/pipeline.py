@@ -24,6 +24,7 @@ from extproc.errors import (
     AuditError,
     ConfigError,
     CredentialError,
+    CredentialRefused,
     Denied,
     Error,
     NotFound,
@@ -47,6 +48,7 @@ _log = logging.getLogger(__name__)
 _FIRST_SUCCESS = 200
 _FIRST_REDIRECT = 300
 _FIRST_ERROR = 400
+_UNAUTHORIZED = 401
 _LONGEST_USER_AGENT = 256
 _MOST_QUESTION_ROUNDS = 3
 _LARGE_BODY = 128 << 10
@@ -59,7 +61,7 @@ class Guard:
     """The parts that guard one database.
 
     `clock` gives Unix nanoseconds, `credential` the gateway's own header, `mask_key` what keyed masks use; both may raise
-    `SecretMissing`.
+    `SecretMissing`. `renew` has secrets looked up soon, because one of them did not do.
     """
 
     database: str
@@ -71,6 +73,7 @@ class Guard:
     credential: Callable[[], forwarding.Credential | None]
     witness: Witness
     mask_key: Callable[[], MaskKey | None]
+    renew: Callable[[], None]
     default_level: Level
     clock: Callable[[], int]
 
@@ -233,6 +236,8 @@ class Exchange:
             raise _by_envoy(response, asked=reading is not None)
         if reading is None:
             raise UpstreamError("an answer to a request that was never decided", code="answer_unasked")
+        if response.status == _UNAUTHORIZED:
+            raise CredentialRefused("the database does not take the gateway's own credential")
         if response.status >= _FIRST_ERROR:
             forwarding.require_readable(response.head)
             native = guard.adapter.read_error(response)
@@ -276,6 +281,10 @@ class Exchange:
         self._let_go(done=self._reading is None)
         self.over = True
         try:
+            if isinstance(error, CredentialError | CredentialRefused):
+                _log.error("database %s: %s", self._guard.database, error)
+                self._guard.renew()
+                await self._guard.witness.alert(error.code)
             await self._guard.witness.refusal(self._account, error)
         except AuditError as unwritten:
             _log.error("a refusal is not on record: %s", unwritten)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import signal
 import sys
 import time
@@ -24,7 +25,7 @@ from extproc.audit.witness import Witness
 from extproc.config import socket_paths
 from extproc.config.types import Config, Database
 from extproc.config.types import Issuer as ConfiguredIssuer
-from extproc.configured import load_engine, verification
+from extproc.configured import load_engine, open_safe, verification
 from extproc.decision import Level
 from extproc.engines.cache import DecisionCache
 from extproc.engines.engine import Engine
@@ -36,9 +37,12 @@ from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
 from extproc.reservations import Reservations
+from extproc.safe import Safe
 from extproc.secret import FreshSecret
 from extproc.server import Server, Servicer
 from extproc.upstream import Generation, Upstream
+
+_log = logging.getLogger(__name__)
 
 _SWITCH_SECONDS: Final = 0.0001
 """How long a busy thread keeps the interpreter: at the usual 5 ms whoever writes a slow disk, or reads a large request, would
@@ -62,7 +66,10 @@ async def serve(config: Config, index: int) -> None:
     name = f"worker-{index}"
     sealing_key = keys.sealing_key(config.audit.sealing_key)
     keys.signing_key(config.audit.signing_key)  # created when absent, and looked at now: what is wrong with it shows here
-    policy = load_engine(config)
+    safe = open_safe(config)
+    for failure in await asyncio.to_thread(safe.look):
+        _log.error("a secret could not be looked up: %s", failure)  # it is looked up again, and until then what needs it fails
+    policy = load_engine(config, safe)
     if isinstance(policy, OpaEngine):
         with suppress(EngineError):  # one that does not answer yet is asked again, and until then everything is denied
             await policy.look()
@@ -80,24 +87,36 @@ async def serve(config: Config, index: int) -> None:
         reservations = Reservations(config.service.socket.with_suffix(".reservations"), clock=time.monotonic)
         guards = {
             database.name: _guard(
-                config, database, engine=engine, ledger=ledger, generation=generation, reservations=reservations
+                config,
+                database,
+                engine=engine,
+                ledger=ledger,
+                generation=generation,
+                reservations=reservations,
+                safe=safe,
             )
             for database in config.databases
         }
         server = _server(config, index, guards, ledger)
         await ledger.append(_mark("start", engine.revision, **_told(ledger)))
-        following = asyncio.create_task(policy.follow(lambda revision: _told_of_policy(ledger, revision)))
-        following.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so does the worker then
+        following = [
+            asyncio.create_task(policy.follow(lambda revision: _told_of_policy(ledger, revision))),
+            asyncio.create_task(safe.follow()),
+        ]
+        for task in following:
+            task.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so does the worker then
         await server.start()
         _settle_memory()
         await stop.wait()
         await server.drain(_GRACE)
-        following.cancel()
+        for task in following:
+            task.cancel()
         for guard in guards.values():
             await guard.upstream.close()
         await ledger.append(_mark("stop", engine.revision))
-        with suppress(asyncio.CancelledError):
-            await following
+        for task in following:
+            with suppress(asyncio.CancelledError):
+                await task
     finally:
         await engine.close()
         await ledger.close()
@@ -145,9 +164,10 @@ def _guard(
     ledger: Ledger,
     generation: Generation,
     reservations: Reservations,
+    safe: Safe,
 ) -> Guard:
     adapter = adapter_for(database.engine)
-    credential = _credential(database)
+    credential = _credential(database, safe)
     issuers = {each.issuer: _issuer(each, database) for each in config.identity.issuers}
     metadata = config.identity.metadata
     return Guard(
@@ -167,7 +187,8 @@ def _guard(
         reservations=reservations,
         credential=credential,
         witness=Witness(log=ledger, database=database.name, engine=database.engine, clock=time.time_ns),
-        mask_key=_mask_key(config),
+        mask_key=_mask_key(config, safe),
+        renew=safe.hurry,
         default_level=Level[config.audit.recording.upper()],
         clock=time.time_ns,
     )
@@ -186,16 +207,16 @@ def _issuer(found: ConfiguredIssuer, database: Database) -> Issuer:
     )
 
 
-def _credential(database: Database) -> Callable[[], Credential | None]:
+def _credential(database: Database, safe: Safe) -> Callable[[], Credential | None]:
     found = database.credential
     if found is None:
         return lambda: None
     header = found.header.lower()
-    return FreshSecret[Credential](found.value, lambda secret: (header, secret.reveal())).get
+    return FreshSecret[Credential](safe.source(found.value), lambda secret: (header, secret.reveal())).get
 
 
-def _mask_key(config: Config) -> Callable[[], MaskKey | None]:
+def _mask_key(config: Config, safe: Safe) -> Callable[[], MaskKey | None]:
     if not config.masking.keys:
         return lambda: None
     current = config.masking.keys[0]
-    return FreshSecret[MaskKey](current.value, lambda secret: MaskKey.derive(current.id, secret)).get
+    return FreshSecret[MaskKey](safe.source(current.value), lambda secret: MaskKey.derive(current.id, secret)).get

@@ -18,7 +18,7 @@ from extproc.operation import Principal
 ENVOY_DETAILS: Final = re.compile(r"[A-Za-z0-9_.:{}\- ]{1,96}")
 """Envoy's response code details as `Entry.detail` may hold them: its own words, never anything of a request."""
 
-Kind = Literal["intent", "outcome", "login_rejected", "start", "stop", "policy", "administration"]
+Kind = Literal["intent", "outcome", "login_rejected", "start", "stop", "policy", "administration", "alert"]
 End = Literal["delivered", "denied", "failed", "aborted"]
 
 
@@ -63,7 +63,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened.
 
     `intent` is written before a request leaves; `outcome` before an answer, or a denial, is released; `login_rejected` when
-    nobody was recognised. `end` says how an exchange ended: ``delivered``, ``denied``, ``failed`` (the database or Envoy could
+    nobody was recognised; `alert` when somebody who runs the gateway has to do something. `end` says how an exchange ended: ``delivered``, ``denied``, ``failed`` (the database or Envoy could
     not), or ``aborted`` (nothing was released). `asked` counts the questions put to the database on the way. `detail` is
     public: plain ASCII names, and never a personal value.
     """

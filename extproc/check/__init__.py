@@ -25,7 +25,7 @@ from extproc.check.policy_words import Kind, Word, policy_words
 from extproc.check.secrets import secret_warnings
 from extproc.config import load
 from extproc.config.types import Config, Database, EngineName
-from extproc.configured import opa_server
+from extproc.configured import opa_server, open_safe
 from extproc.decision import STRENGTH
 from extproc.engines.build import build
 from extproc.engines.bundle import Bundle, read_bundle
@@ -190,7 +190,7 @@ def _administration(policy: Bundle) -> list[str]:
 
 async def _opa_warnings(config: Config) -> list[str]:
     """Ask an OPA of somebody else's once: it need not run yet, but nobody should be surprised that all is denied until then."""
-    engine = OpaEngine(opa_server(config), config.policy.entrypoint, _OPA_TIMEOUT)
+    engine = OpaEngine(opa_server(config, open_safe(config)), config.policy.entrypoint, _OPA_TIMEOUT)
     try:
         await engine.look()
     except EngineError as error:

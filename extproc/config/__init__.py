@@ -14,6 +14,7 @@ from extproc.config.forms import Url
 from extproc.config.reader import Reader
 from extproc.config.types import Config, Database, Issuer, ListenerTls, Opa, Policy, UpstreamTls
 from extproc.errors import ConfigError
+from extproc.secret import SecretReference, SecretVault
 
 BUILT_ENGINES: Final = ("chroma",)
 """Engines whose adapter exists."""
@@ -87,6 +88,7 @@ def _complaints(config: Config) -> Iterator[Complaint]:
     yield from _repeated("databases", "match.authority", authorities)
     yield from _about_identity(config)
     yield from _about_policy(config.policy)
+    yield from _about_secrets(config)
     yield from _repeated("masking.keys", "id", [key.id for key in config.masking.keys])
     if max(len(bytes(path)) for path in (*socket_paths(config), admin_path(config))) > _LONGEST_SOCKET:
         yield "service.socket", f"is too long for a unix socket; at most {_LONGEST_SOCKET} bytes, so choose a shorter directory"
@@ -160,6 +162,32 @@ def _about_tls(each: Database, where: str) -> Iterator[Complaint]:
         case ListenerTls(certificate=certificate, key=key):
             if certificate is None or key is None:
                 yield f"{where}.tls", "needs `certificate` and `key`"
+
+
+def secret_references(config: Config) -> Iterator[tuple[str, SecretReference]]:
+    """Give each secret that may be in a store, and its key."""
+    for index, database in enumerate(config.databases):
+        if database.credential:
+            yield f"databases[{index}].credential.value", database.credential.value
+    for index, key in enumerate(config.masking.keys):
+        yield f"masking.keys[{index}].value", key.value
+    if config.policy.engine == "opa" and config.policy.opa.token:
+        yield "policy.opa.token", config.policy.opa.token
+
+
+def _about_secrets(config: Config) -> Iterator[Complaint]:
+    vault = config.secrets.vault
+    if vault is None:
+        for where, reference in secret_references(config):
+            if isinstance(reference, SecretVault):
+                yield where, "is in Vault; say in `secrets.vault` where that is"
+        return
+    if not vault.url.tls and not vault.url.loopback:
+        yield "secrets.vault.url", "must be https:// off loopback, for secrets come from there"
+    if vault.ca and not vault.url.tls:
+        yield "secrets.vault.ca", "verifies an https `url`; use one, or remove it"
+    if sum(way is not None for way in (vault.token, vault.approle, vault.kubernetes)) != 1:
+        yield "secrets.vault", "needs one of `token`, `approle` and `kubernetes`"
 
 
 def _about_identity(config: Config) -> Iterator[Complaint]:

@@ -136,6 +136,14 @@ ENTRYPOINT: Final = Form(
     what="the path of a rule such as vecgate/authz/decision", pattern=r"[a-z_][a-z0-9_]*(/[a-z_][a-z0-9_]*)+"
 )
 TEXT: Final = Form(what="text without spaces", pattern=r"[^\s]{1,512}")
+VAULT_PATH: Final = Form(what="a path such as apps/vecgate", pattern=r"[A-Za-z0-9_.-]{1,128}(/[A-Za-z0-9_.-]{1,128}){0,15}")
+IN_VAULT: Final = Form(
+    what="a path and a key such as apps/vecgate#chroma", pattern=f"(?:{VAULT_PATH.pattern})#[A-Za-z0-9_.-]{{1,128}}"
+)
+IN_AWS: Final = Form(
+    what="a secret's name or ARN, with #KEY where it is a JSON object",
+    pattern=r"[A-Za-z0-9/_+=.@:-]{1,512}(#[A-Za-z0-9_.-]{1,128})?",
+)
 ENVIRONMENT: Final = Form(what="the name of an environment variable", pattern=r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 Size = Annotated[int, SIZE]
@@ -150,3 +158,4 @@ Authority = Annotated[str, AUTHORITY]
 Origin = Annotated[str, ORIGIN]
 Entrypoint = Annotated[str, ENTRYPOINT]
 Text = Annotated[str, TEXT]
+VaultPath = Annotated[str, VAULT_PATH]

@@ -9,7 +9,7 @@ from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from extproc.config.forms import DURATION, ENVIRONMENT, Form, Url
+from extproc.config.forms import DURATION, ENVIRONMENT, IN_AWS, IN_VAULT, Form, Url
 from extproc.config.reader import note, required, unwrap
 from extproc.config.types import Config, Kept, Range
 from extproc.secret import SecretFile
@@ -68,11 +68,12 @@ def _source(kept: Kept) -> dict[str, Any]:
     forms: dict[str, Any] = {
         "file": _PATH,
         "env": {"type": "string", "pattern": f"^{ENVIRONMENT.pattern}$"},
-        "vault": {"type": "string"},
-        "aws": {"type": "string"},
     }
+    if kept is Kept.STORED:
+        forms["vault"] = {"type": "string", "pattern": f"^{IN_VAULT.pattern}$"}
+        forms["aws"] = {"type": "string", "pattern": f"^{IN_AWS.pattern}$"}
     secret = {"type": "object", "additionalProperties": False, "minProperties": 1, "maxProperties": 1, "properties": forms}
-    return secret if kept is Kept.HIDDEN else {"anyOf": [_PATH, secret]}
+    return secret if kept is not Kept.PUBLIC else {"anyOf": [_PATH, secret]}
 
 
 def _default(member: Field[Any]) -> dict[str, Any]:

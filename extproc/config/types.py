@@ -25,15 +25,17 @@ from extproc.config.forms import (
     Size,
     Text,
     Url,
+    VaultPath,
 )
-from extproc.secret import SecretFile, SecretSource
+from extproc.secret import SecretFile, SecretReference, SecretSource
 
 
 class Kept(Enum):
-    """Whether material is hidden (a literal is refused) or public (a bare path is a file)."""
+    """Whether material is public (a bare path is a file), hidden (a literal is refused), or hidden and may be in a store."""
 
-    HIDDEN = "hidden"
     PUBLIC = "public"
+    HIDDEN = "hidden"
+    STORED = "stored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class Range:
 
 
 HiddenValue = Annotated[SecretSource, Kept.HIDDEN]
+StoredValue = Annotated[SecretReference, Kept.STORED]
 Certificate = Annotated[SecretSource, Kept.PUBLIC]
 
 EngineName = Literal["chroma", "qdrant", "weaviate", "milvus", "pinecone", "opensearch", "elasticsearch"]
@@ -52,6 +55,7 @@ EngineName = Literal["chroma", "qdrant", "weaviate", "milvus", "pinecone", "open
 
 AUDIT_KEY: Final = SecretFile(path=Path("var/keys/audit.key"))
 SEALING_KEY: Final = SecretFile(path=Path("var/keys/sealing.key"))
+SERVICE_ACCOUNT: Final = SecretFile(path=Path("/var/run/secrets/kubernetes.io/serviceaccount/token"))
 OPA_URL: Final = Url(scheme="http", host="127.0.0.1", port=8181)
 
 
@@ -68,7 +72,7 @@ class Credential:
     """How the gateway shows itself to the database."""
 
     header: Annotated[HeaderName, "the header that carries it"]
-    value: Annotated[HiddenValue, "its whole value, scheme word included; held by the gateway alone"]
+    value: Annotated[StoredValue, "its whole value, scheme word included; held by the gateway alone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +167,7 @@ class Opa:
     url: Annotated[BaseUrl, "its API; a managed one is on a private socket in its place"] = OPA_URL
     managed: Annotated[bool, "started and stopped by `vecgate up`"] = False
     tls: Annotated[UpstreamTls | None, "towards an https url"] = None
-    token: Annotated[HiddenValue | None, "bearer token, where OPA asks for one"] = None
+    token: Annotated[StoredValue | None, "bearer token, where OPA asks for one"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +200,7 @@ class MaskingKey:
     """One key of keyed masks."""
 
     id: Annotated[Name, "stands in masked values, so that an old one can be told"]
-    value: Annotated[HiddenValue, "the key"]
+    value: Annotated[StoredValue, "the key"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +208,55 @@ class Masking:
     """What `hash` masks with; the first key is the current one."""
 
     keys: Annotated[tuple[MaskingKey, ...], "the first is the current one"] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppRole:
+    """A role of Vault's AppRole login."""
+
+    role_id: Annotated[HiddenValue, "which role"]
+    secret_id: Annotated[HiddenValue, "what proves it; read anew for each login"]
+    mount: Annotated[VaultPath, "where the method is mounted"] = "approle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubernetes:
+    """A role of Vault's Kubernetes login."""
+
+    role: Annotated[Text, "which role"]
+    token: Annotated[HiddenValue, "the service account's token; read anew for each login"] = SERVICE_ACCOUNT
+    mount: Annotated[VaultPath, "where the method is mounted"] = "kubernetes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vault:
+    """A Vault server; one way to log in."""
+
+    url: Annotated[BaseUrl, "its API"]
+    ca: Annotated[Certificate | None, "authority of its certificate; the system's by default"] = None
+    namespace: Annotated[VaultPath | None, "of an enterprise server"] = None
+    mount: Annotated[VaultPath, "where the KV version 2 engine is mounted"] = "secret"
+    token: Annotated[HiddenValue | None, "log in with a token; a changed file is taken"] = None
+    approle: Annotated[AppRole | None, "log in with a role and its secret"] = None
+    kubernetes: Annotated[Kubernetes | None, "log in with a service account"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aws:
+    """AWS Secrets Manager; who asks comes from AWS's own chain (environment, web identity, instance)."""
+
+    region: Annotated[Text | None, "of the secrets; AWS's own configuration by default"] = None
+    endpoint: Annotated[BaseUrl | None, "another address of the service, such as a VPC endpoint"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """Where `{vault: …}` and `{aws: …}` are looked up."""
+
+    vault: Annotated[Vault | None, "a Vault server"] = None
+    aws: Annotated[Aws, "AWS Secrets Manager"] = field(default_factory=Aws)
+    refresh: Annotated[Duration, Range(least=1, most=86400), "how often they are looked up anew"] = 30.0
+    stale: Annotated[Duration, Range(least=1, most=86400), "how long the last known is used while the store is away"] = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +301,7 @@ class Config:
     policy: Annotated[Policy, "who decides"]
     audit: Annotated[Audit, "where evidence goes"] = field(default_factory=Audit)
     masking: Annotated[Masking, "what masks with a key"] = field(default_factory=Masking)
+    secrets: Annotated[Secrets, "where secrets are that are in no file"] = field(default_factory=Secrets)
     control: Annotated[Control | None, "the control API"] = None
     service: Annotated[Service, "where Envoy reaches this service"] = field(default_factory=Service)
     store: Annotated[Text, "where approvals, budgets and sessions are kept"] = "sqlite:///var/vecgate.db"

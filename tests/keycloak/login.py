@@ -62,7 +62,7 @@ class Keycloak:
             "config": _key(priority, active=False),
         }
         response = self._administer("POST", "/components", body)
-        return response.headers["location"].rpartition("/")[2]
+        return str(response.headers["location"]).rpartition("/")[2]
 
     def sign_with(self, key: str, priority: int) -> None:
         """Have a published key sign."""
@@ -75,7 +75,7 @@ class Keycloak:
     def first_key(self) -> str:
         """Return the id of the key provider that signs at first."""
         found = self._administer("GET", "/components?type=org.keycloak.keys.KeyProvider").json()
-        return next(each["id"] for each in found if each["providerId"] == "ecdsa-generated")
+        return next(str(each["id"]) for each in found if each["providerId"] == "ecdsa-generated")
 
     def _component(self, key: str) -> dict[str, Any]:
         found: dict[str, Any] = self._administer("GET", f"/components/{key}").json()

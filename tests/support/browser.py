@@ -59,19 +59,27 @@ class Browser:
             "redirect_uri": CALLBACK,
             "code_verifier": self._verifier,
         }
-        auth = (client, secret) if secret else None
-        return access_token(self._client.post(path, data=grant, auth=auth))
+        if secret is None:
+            return access_token(self._client.post(path, data=grant))
+        return access_token(self._client.post(path, data=grant, auth=(client, secret)))
 
     def _show(self, response: httpx.Response) -> None:
         """Follow redirections, but not the one that leaves the provider."""
+        self._keep_cookies()
         while response.is_redirect:
             target = urljoin(str(response.url), response.headers["location"])
             if target.startswith(CALLBACK):
                 break
             response = self._client.get(target)
+            self._keep_cookies()
         else:
             response.raise_for_status()
         self._page = response
+
+    def _keep_cookies(self) -> None:
+        """Send cookies that ask for a secure connection over loopback too, as every browser does."""
+        for cookie in self._client.cookies.jar:
+            cookie.secure = False
 
 
 def access_token(response: httpx.Response) -> str:
