@@ -15,6 +15,7 @@ CHAOS_ARGS ?=
 SOAK_ARGS ?=
 TENANCY_ARGS ?=
 FUZZ_ARGS ?=
+ROTATION_ARGS ?=
 FUZZ_SECONDS ?= 600
 OPA_VERSION := 1.22.2
 EXTRAS := --extra aws --extra postgresql --extra vault
@@ -27,7 +28,7 @@ BIN := $(VENV)/bin
 OPA := .cache/bin/opa-$(OPA_VERSION)
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench chaos soak tenancy fuzz keycloak fmt venv opa provider lock wire schemas envoy
+.PHONY: help demo test check bench chaos soak tenancy fuzz rotation keycloak fmt venv opa provider lock wire schemas envoy
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,6 +64,9 @@ soak: venv ## measure memory over 200,000 mixed requests: a quarter of an hour, 
 
 tenancy: venv ## have three tenants at work at once on the same ids, against a model: TENANCY_ARGS="--steps 20000 --seed 1"
 	PYTHONPATH=tests $(BIN)/python -m tenancy.drive $(TENANCY_ARGS)
+
+rotation: venv ## change the database's key and the issuer's fifty times under load: two minutes, results in docs/robustness.md
+	PYTHONPATH=tests $(BIN)/python -m rotation.drive $(ROTATION_ARGS)
 
 keycloak: venv $(KEYCLOAK) ## log in with a real Keycloak, and change its keys under load; needs Java and Maven
 	$(BIN)/python -m pytest -q tests/keycloak/login.py

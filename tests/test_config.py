@@ -20,7 +20,7 @@ from extproc.config.reader import note, unwrap
 from extproc.config.schema import schema
 from extproc.config.types import Config
 from extproc.errors import ConfigError
-from extproc.secret import SecretEnv, SecretFile
+from extproc.secret import SecretAws, SecretEnv, SecretFile, SecretVault
 
 LEAST = """\
 version: 1
@@ -281,11 +281,58 @@ def test_attack_on_the_log_a_literal_secret_is_refused_and_not_echoed(tmp_path: 
     assert "VERY-SECRET" not in complaint(tmp_path, text)
 
 
+VAULT = "{url: 'https://vault.example:8200', token: {file: vault.token}}"
+
+
+def stored(value: str, vault: str = VAULT) -> str:
+    """Return a configuration with a mask key that lies in a store."""
+    return LEAST.replace("policy:", f"masking: {{keys: [{{id: k1, value: {value}}}]}}\nsecrets: {{vault: {vault}}}\npolicy:")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("{vault: apps/kb#mask}", SecretVault(path="apps/kb", key="mask")),
+        ("{aws: apps/kb#mask}", SecretAws(name="apps/kb", key="mask")),
+        ("{aws: 'apps/kb#'}", SecretAws(name="apps/kb", key=None)),
+    ],
+)
+def test_a_secret_may_lie_in_a_store(tmp_path: Path, written: str, meant: SecretVault | SecretAws) -> None:
+    """A path or name, and which value of it."""
+    path = tmp_path / "vecgate.yaml"
+    path.write_text(stored(written))
+
+    assert meant == load(path).masking.keys[0].value
+
+
+@pytest.mark.parametrize(
+    ("vault", "said"),
+    [
+        ("{url: 'http://vault.example:8200', token: {file: t}}", "12: secrets.vault.url: must be https:// off loopback"),
+        ("{url: 'https://vault.example:8200'}", "12: secrets.vault: needs one of"),
+        ("{url: 'https://v.example', token: {file: t}, kubernetes: {role: r}}", "12: secrets.vault: needs one of"),
+        ("{url: 'http://127.0.0.1:8200', token: {file: t}, ca: ca.pem}", "12: secrets.vault.ca: verifies an https `url`"),
+        ("{url: 'https://v.example', token: {vault: 'a#b'}}", "12: secrets.vault.token.vault: is read before any store"),
+    ],
+)
+def test_a_vault_that_would_not_be_safe_is_refused(tmp_path: Path, vault: str, said: str) -> None:
+    """Secrets do not cross in clear, and there is one way to log in, whose own material is in no store."""
+    assert complaint(tmp_path, stored("{vault: a#b}", vault)).startswith(f"vecgate.yaml:{said}")
+
+
+def test_a_secret_in_a_vault_that_is_nowhere_is_refused(tmp_path: Path) -> None:
+    """Who names a secret in Vault says where Vault is."""
+    text = LEAST.replace("policy:", "masking: {keys: [{id: k1, value: {vault: a#b}}]}\npolicy:")
+
+    assert complaint(tmp_path, text).startswith("vecgate.yaml:11: masking.keys[0].value: is in Vault; say in `secrets.vault`")
+
+
 @pytest.mark.parametrize("name", ["vault", "aws"])
-def test_a_secret_of_a_store_that_is_not_built_says_so(tmp_path: Path, name: str) -> None:
-    """Vault and AWS are in the contract, but nothing pretends that they work."""
-    text = LEAST.replace("policy:", f"masking: {{keys: [{{id: k1, value: {{{name}: a#b}}}}]}}\npolicy:")
-    assert complaint(tmp_path, text).startswith(f"vecgate.yaml:11: masking.keys[0].value.{name}: is not available yet")
+def test_a_key_that_is_read_before_any_store_is_refused_there(tmp_path: Path, name: str) -> None:
+    """Envoy reads keys of TLS by itself, and the log's own keys are needed first."""
+    text = LEAST.replace("policy:", f"audit: {{sealing_key: {{{name}: a#b}}}}\npolicy:")
+
+    assert complaint(tmp_path, text).startswith(f"vecgate.yaml:11: audit.sealing_key.{name}: is read before any store")
 
 
 def test_a_password_in_a_url_is_refused_and_not_echoed(tmp_path: Path) -> None:

@@ -63,9 +63,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened.
 
     `intent` is written before a request leaves; `outcome` before an answer, or a denial, is released; `login_rejected` when
-    nobody was recognised; `alert` when somebody who runs the gateway has to do something. `end` says how an exchange ended: ``delivered``, ``denied``, ``failed`` (the database or Envoy could
-    not), or ``aborted`` (nothing was released). `asked` counts the questions put to the database on the way. `detail` is
-    public: plain ASCII names, and never a personal value.
+    nobody was recognised; `alert` when somebody who runs the gateway has to do something. `end` says how an exchange ended:
+    ``delivered``, ``denied``, ``failed`` (the database or Envoy could not), or ``aborted`` (nothing was released). `asked`
+    counts the questions put to the database on the way. `detail` is public: plain ASCII names, and never a personal value.
     """
 
     kind: Kind

@@ -66,9 +66,7 @@ class Witness:
         if now - self._alerted.get(code, -_BETWEEN_ALERTS) < _BETWEEN_ALERTS:
             return
         self._alerted[code] = now
-        await self._log.append(
-            Entry(kind="alert", time_ns=now, database=self._database, engine=self._engine, reasons=(code,))
-        )
+        await self._log.append(Entry(kind="alert", time_ns=now, database=self._database, engine=self._engine, reasons=(code,)))
 
     def _entry(self, account: Account, error: Error | None, *, whole: bool, **members: Any) -> Entry:
         """Return an entry of `account` with what is its own in `members`; `whole` where no entry before it told the rest."""

@@ -141,8 +141,8 @@ IN_VAULT: Final = Form(
     what="a path and a key such as apps/vecgate#chroma", pattern=f"(?:{VAULT_PATH.pattern})#[A-Za-z0-9_.-]{{1,128}}"
 )
 IN_AWS: Final = Form(
-    what="a secret's name or ARN, with #KEY where it is a JSON object",
-    pattern=r"[A-Za-z0-9/_+=.@:-]{1,512}(#[A-Za-z0-9_.-]{1,128})?",
+    what="a secret's name or ARN and a key such as vecgate#chroma; with nothing after the # it is all of the secret",
+    pattern=r"[A-Za-z0-9/_+=.@:-]{1,512}#[A-Za-z0-9_.-]{0,128}",
 )
 ENVIRONMENT: Final = Form(what="the name of an environment variable", pattern=r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 

@@ -149,6 +149,7 @@ def bench(engine: Engine, *, key: MaskKey | None = KEY, level: Level = Level.REQ
         credential=lambda: ("x-chroma-token", b"own-key"),
         witness=Witness(log=log, database="kb", engine="chroma", clock=time.time_ns),
         mask_key=lambda: key,
+        renew=lambda: None,
         default_level=level,
         clock=time.time_ns,
     )

@@ -131,11 +131,13 @@ def running(
     engine: str = "embedded",
     issuer: TestIssuer | None = None,
     beside: Sequence[dict[str, Any]] = (),
+    credential: dict[str, str] | None = None,
     **changes: Any,
 ) -> Iterator[Gateway]:
     """Run a gateway in `directory` until the block ends; `changes` are laid over its configuration.
 
-    `beside` are further databases. With the engine ``opa`` the gateway runs an OPA of its own.
+    `beside` are further databases, `credential` says where the database's key is. With the engine ``opa`` the gateway runs an
+    OPA of its own.
     """
     issuer = issuer or TestIssuer()
     changes["policy"] = {"engine": engine, "opa": {"managed": engine == "opa"}}
@@ -145,6 +147,7 @@ def running(
         secret.chmod(0o600)
     config = directory / "vecgate.yaml"
     document = merge(configuration(directory, issuer, port, upstream, policy), changes)
+    document["databases"][0]["credential"]["value"] = credential or {"file": "kb.key"}
     document["databases"] += beside
     config.write_text(yaml.safe_dump(document))
     for secret in directory.glob("*.key"):
