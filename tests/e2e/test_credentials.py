@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -65,11 +64,14 @@ def until(condition: Callable[[], bool]) -> bool:
     return True
 
 
-def test_the_key_of_a_vault_reaches_the_database(gateway: Gateway, database: Keyed) -> None:
+def test_the_key_of_a_vault_reaches_the_database(gateway: Gateway, database: Keyed, vault: StandInVault) -> None:
     """The database receives what Vault keeps, and nobody else has it in a file."""
+    key = (vault.secrets["apps/kb"] or {})["chroma"]
+
     assert status(gateway) == 200
-    assert ("x-chroma-token", "key-one") in database.book.last().headers
-    assert not [path for path in Path(gateway.directory).rglob("*") if path.is_file() and b"key-one" in path.read_bytes()]
+    assert ("x-chroma-token", key) in database.book.last().headers
+    files = [path for path in gateway.directory.rglob("*") if path.is_file()]
+    assert not [path for path in files if key.encode() in path.read_bytes()]
 
 
 def test_a_refused_key_has_the_vault_asked_again_at_once(gateway: Gateway, database: Keyed, vault: StandInVault) -> None:
