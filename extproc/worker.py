@@ -32,7 +32,7 @@ from extproc.engines.engine import Engine
 from extproc.engines.opa import OpaEngine
 from extproc.errors import EngineError
 from extproc.forwarding import Credential
-from extproc.identity import Identifier, Issuer
+from extproc.identity import Identifier, Issuer, Workload
 from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
@@ -174,7 +174,14 @@ def _guard(
         database=database.name,
         adapter=adapter,
         identifier=Identifier(
-            issuers=issuers, namespace=metadata.namespace, key=metadata.key, headers=adapter.credential_headers
+            issuers=issuers,
+            namespace=metadata.namespace,
+            key=metadata.key,
+            headers=adapter.credential_headers,
+            workloads=tuple(
+                Workload(spiffe=each.spiffe, subject=each.subject, roles=each.roles, groups=each.groups)
+                for each in config.identity.workloads
+            ),
         ),
         engine=engine,
         upstream=Upstream(

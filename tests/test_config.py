@@ -335,6 +335,31 @@ def test_a_key_that_is_read_before_any_store_is_refused_there(tmp_path: Path, na
     assert complaint(tmp_path, text).startswith(f"vecgate.yaml:11: audit.sealing_key.{name}: is read before any store")
 
 
+@pytest.mark.parametrize(
+    ("workloads", "said"),
+    [
+        ("[{roles: [reader]}]", "identity.workloads[0]: needs either"),
+        ("[{spiffe: 'spiffe://td/a', subject: 'CN=a'}]", "identity.workloads[0]: needs either"),
+        ("[{spiffe: 'https://td/a'}]", "identity.workloads[0].spiffe: must be a SPIFFE id"),
+        ("[{spiffe: 'spiffe://td/a*'}]", "identity.workloads[0].spiffe: must be a SPIFFE id"),
+        ("[{subject: 'CN=a'}, {subject: 'CN=a'}]", "identity.workloads[1].subject: is used a second time"),
+        ("[{subject: 'CN=a'}]", "identity.workloads: nobody is asked for a certificate"),
+    ],
+)
+def test_a_program_without_a_name_or_without_a_certificate_is_refused(tmp_path: Path, workloads: str, said: str) -> None:
+    """One name each, of its own kind, and a listener that asks for it."""
+    text = LEAST.replace("policy:", f"  workloads: {workloads}\npolicy:")
+
+    assert complaint(tmp_path, text).partition(" ")[2].startswith(said)
+
+
+def test_an_audience_that_no_issuer_has_is_refused(tmp_path: Path) -> None:
+    """A database that no token could be meant for is a mistake."""
+    text = LEAST.replace("    engine: chroma", "    engine: chroma\n    audiences: [wiki]")
+
+    assert "databases[0].audiences: has none of any issuer's" in complaint(tmp_path, text)
+
+
 def test_a_password_in_a_url_is_refused_and_not_echoed(tmp_path: Path) -> None:
     """User and password have no place in a URL."""
     said = complaint(tmp_path, LEAST.replace("http://127", "http://root:hunter2@127"))

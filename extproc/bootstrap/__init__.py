@@ -88,6 +88,8 @@ ROUTE_TIMEOUT: Final = timedelta(seconds=120)
 _REQUEST_TIMEOUT: Final = timedelta(seconds=120)
 _HEADERS_TIMEOUT: Final = timedelta(seconds=10)
 _IDLE_TIMEOUT: Final = timedelta(seconds=300)
+_CERTIFIED: Final = timedelta(hours=1)
+"""How long a connection with a client's certificate may last."""
 _MOST_HEADERS_KB: Final = 64
 _MOST_HEADERS: Final = 100
 _MOST_STREAMS: Final = 100
@@ -238,6 +240,8 @@ def _manager(config: Config, database: Database, headers: Headers) -> HttpConnec
         server_header_transformation=HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
         common_http_protocol_options=HttpProtocolOptions(
             idle_timeout=_IDLE_TIMEOUT,
+            # A certificate is looked at when a connection begins, and may end while it lasts.
+            max_connection_duration=_CERTIFIED if database.tls and database.tls.client_ca else None,
             max_headers_count=_MOST_HEADERS,
             headers_with_underscores_action=HttpProtocolOptionsHeadersWithUnderscoresAction.REJECT_REQUEST,
         ),

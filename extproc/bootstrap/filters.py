@@ -46,7 +46,7 @@ from envoy_data_plane.google.protobuf import Empty
 
 from extproc.bootstrap.clusters import WORKERS
 from extproc.config.types import Database, Identity, Issuer, Limits
-from extproc.identity import SKEW
+from extproc.identity import SKEW, SPIFFE_ID, SUBJECT
 
 METADATA_NAMESPACE: Final = "envoy.filters.http.jwt_authn"
 """Where Envoy's jwt_authn writes; fixed by Envoy."""
@@ -57,6 +57,7 @@ _KEYS_TIMEOUT: Final = timedelta(seconds=5)
 _TOKENS_KEPT: Final = 1000
 
 _REQUEST_ATTRIBUTES: Final = ("source.address",)
+_CERTIFICATE: Final = (SPIFFE_ID, SUBJECT)
 _RESPONSE_ATTRIBUTES: Final = (*_REQUEST_ATTRIBUTES, "response.code_details")
 """The request's too: a stream that begins at the response has had no request event."""
 
@@ -147,7 +148,7 @@ def _ext_proc(database: Database, identity: Identity, limits: Limits) -> Externa
             response_trailer_mode=ProcessingModeHeaderSendMode.SEND,
         ),
         metadata_options=MetadataOptions(forwarding_namespaces=namespaces),
-        request_attributes=list(_REQUEST_ATTRIBUTES),
+        request_attributes=[*_REQUEST_ATTRIBUTES, *(_CERTIFICATE if database.tls and database.tls.client_ca else ())],
         response_attributes=list(_RESPONSE_ATTRIBUTES),
         # Method and path are the adapter's to write, and Envoy's own fields are taken off; host and scheme stay, and what
         # is not allowed is an error, never silently left undone.

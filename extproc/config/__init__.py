@@ -87,6 +87,7 @@ def _complaints(config: Config) -> Iterator[Complaint]:
     authorities = [each.match.authority.lower() if each.match else None for each in config.databases]
     yield from _repeated("databases", "match.authority", authorities)
     yield from _about_identity(config)
+    yield from _about_workloads(config)
     yield from _about_policy(config.policy)
     yield from _about_secrets(config)
     yield from _repeated("masking.keys", "id", [key.id for key in config.masking.keys])
@@ -203,6 +204,18 @@ def _about_identity(config: Config) -> Iterator[Complaint]:
             yield f"databases[{index}].audiences", "has none of any issuer's `audiences`, so no token would do"
     if "failure_".startswith(config.identity.metadata.key) or config.identity.metadata.key.startswith("failure_"):
         yield "identity.metadata.key", "must not begin as `failure_`, which marks tokens that did not hold"
+
+
+def _about_workloads(config: Config) -> Iterator[Complaint]:
+    workloads = config.identity.workloads
+    for index, each in enumerate(workloads):
+        if (each.spiffe is None) == (each.subject is None):
+            yield f"identity.workloads[{index}]", "needs either `spiffe` or `subject`"
+    yield from _repeated("identity.workloads", "spiffe", [each.spiffe for each in workloads])
+    yield from _repeated("identity.workloads", "subject", [each.subject for each in workloads])
+    shown = [database.tls.client_ca is not None for database in config.databases if database.listen and database.tls]
+    if workloads and not any(shown) and all(database.listen for database in config.databases):
+        yield "identity.workloads", "nobody is asked for a certificate; name an authority in a database's `tls.client_ca`"
 
 
 def _about_issuer(each: Issuer, where: str) -> Iterator[Complaint]:

@@ -144,6 +144,11 @@ IN_AWS: Final = Form(
     what="a secret's name or ARN and a key such as vecgate#chroma; with nothing after the # it is all of the secret",
     pattern=r"[A-Za-z0-9/_+=.@:-]{1,512}#[A-Za-z0-9_.-]{0,128}",
 )
+SPIFFE: Final = Form(
+    what="a SPIFFE id such as spiffe://example.org/ns/apps/sa/ingest; all below it with /* at its end",
+    pattern=r"spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]{1,255}){0,32}(/\*)?",
+)
+SUBJECT: Final = Form(what="a certificate's subject as RFC 2253 writes it, such as CN=batch,O=Example", pattern=r"[ -~]{1,512}")
 ENVIRONMENT: Final = Form(what="the name of an environment variable", pattern=r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 Size = Annotated[int, SIZE]
@@ -159,3 +164,5 @@ Origin = Annotated[str, ORIGIN]
 Entrypoint = Annotated[str, ENTRYPOINT]
 Text = Annotated[str, TEXT]
 VaultPath = Annotated[str, VAULT_PATH]
+SpiffeId = Annotated[str, SPIFFE]
+Subject = Annotated[str, SUBJECT]

@@ -23,6 +23,8 @@ from extproc.config.forms import (
     Name,
     Origin,
     Size,
+    SpiffeId,
+    Subject,
     Text,
     Url,
     VaultPath,
@@ -145,6 +147,16 @@ class Issuer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A program that its certificate is enough for; one of `spiffe` and `subject`."""
+
+    spiffe: Annotated[SpiffeId | None, "the SPIFFE id in its certificate"] = None
+    subject: Annotated[Subject | None, "its certificate's subject"] = None
+    roles: Annotated[tuple[Text, ...], "its roles"] = ()
+    groups: Annotated[tuple[Text, ...], "its groups"] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
     """Where Envoy puts verified tokens."""
 
@@ -157,6 +169,7 @@ class Identity:
     """Who callers are."""
 
     issuers: Annotated[tuple[Issuer, ...], "who may vouch for callers"]
+    workloads: Annotated[tuple[Workload, ...], "who comes in with a certificate alone; the first that fits"] = ()
     metadata: Annotated[Metadata, "where Envoy puts verified tokens"] = field(default_factory=Metadata)
 
 
