@@ -16,6 +16,7 @@ SOAK_ARGS ?=
 TENANCY_ARGS ?=
 FUZZ_ARGS ?=
 ROTATION_ARGS ?=
+FLOOD_ARGS ?=
 FUZZ_SECONDS ?= 600
 OPA_VERSION := 1.22.2
 EXTRAS := --extra aws --extra postgresql --extra vault
@@ -28,7 +29,7 @@ BIN := $(VENV)/bin
 OPA := .cache/bin/opa-$(OPA_VERSION)
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench chaos soak tenancy fuzz rotation keycloak fmt venv opa provider lock wire schemas envoy
+.PHONY: help demo test check bench chaos soak tenancy fuzz rotation flood keycloak fmt venv opa provider lock wire schemas envoy
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +68,9 @@ tenancy: venv ## have three tenants at work at once on the same ids, against a m
 
 rotation: venv ## change the database's key and the issuer's fifty times under load: two minutes, results in docs/robustness.md
 	PYTHONPATH=tests $(BIN)/python -m rotation.drive $(ROTATION_ARGS)
+
+flood: venv ## send a hundred thousand bad tokens, and count what is written of them: two minutes, results in docs/robustness.md
+	PYTHONPATH=tests $(BIN)/python -m flood.drive $(FLOOD_ARGS)
 
 keycloak: venv $(KEYCLOAK) ## log in with a real Keycloak, and change its keys under load; needs Java and Maven
 	$(BIN)/python -m pytest -q tests/keycloak/login.py

@@ -55,6 +55,9 @@ _MESSAGES: Final = {
     "token_refused": "the token does not hold",
     "certificate_unknown": "the certificate's name is not configured here, and no token came with it",
 }
+REASONS: Final = tuple(_MESSAGES)
+"""Every reason for which a login is refused. Counts are kept in this order, so a new one goes to the end."""
+
 _MOST_KNOWN: Final = 512
 """How many callers are remembered before all are forgotten."""
 

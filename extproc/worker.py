@@ -20,6 +20,7 @@ from extproc import __version__
 from extproc.accesslog import AccessLog
 from extproc.audit import keys
 from extproc.audit.entry import Entry
+from extproc.audit.flood import Flood, Tally
 from extproc.audit.ledger import Ledger
 from extproc.audit.witness import Witness
 from extproc.config import socket_paths
@@ -32,7 +33,7 @@ from extproc.engines.engine import Engine
 from extproc.engines.opa import OpaEngine
 from extproc.errors import EngineError
 from extproc.forwarding import Credential
-from extproc.identity import Identifier, Issuer, Workload
+from extproc.identity import REASONS, Identifier, Issuer, Workload
 from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
@@ -85,12 +86,13 @@ async def serve(config: Config, index: int) -> None:
     try:
         generation = Generation(config.service.socket.with_suffix(".generation"))
         reservations = Reservations(config.service.socket.with_suffix(".reservations"), clock=time.monotonic)
+        flood = _flood(config, name, ledger)
         guards = {
             database.name: _guard(
                 config,
                 database,
                 engine=engine,
-                ledger=ledger,
+                log=flood,
                 generation=generation,
                 reservations=reservations,
                 safe=safe,
@@ -102,9 +104,11 @@ async def serve(config: Config, index: int) -> None:
         following = [
             asyncio.create_task(policy.follow(lambda revision: _told_of_policy(ledger, revision))),
             asyncio.create_task(safe.follow()),
+            asyncio.create_task(flood.follow()),
         ]
         for task in following:
             task.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so does the worker then
+        await flood.sum_up()  # what a killed worker of this name had counted
         await server.start()
         _settle_memory()
         await stop.wait()
@@ -113,6 +117,7 @@ async def serve(config: Config, index: int) -> None:
             task.cancel()
         for guard in guards.values():
             await guard.upstream.close()
+        await flood.sum_up()
         await ledger.append(_mark("stop", engine.revision))
         for task in following:
             with suppress(asyncio.CancelledError):
@@ -120,6 +125,12 @@ async def serve(config: Config, index: int) -> None:
     finally:
         await engine.close()
         await ledger.close()
+
+
+def _flood(config: Config, name: str, ledger: Ledger) -> Flood:
+    folder = config.audit.directory / "tally"
+    tallies = {each.name: Tally(folder / f"{name}-{each.name}", REASONS) for each in config.databases}
+    return Flood(ledger, tallies, whole=config.limits.rejected_logins, clock=time.time_ns)
 
 
 def _settle_memory() -> None:
@@ -161,7 +172,7 @@ def _guard(
     database: Database,
     *,
     engine: Engine,
-    ledger: Ledger,
+    log: Flood,
     generation: Generation,
     reservations: Reservations,
     safe: Safe,
@@ -193,7 +204,7 @@ def _guard(
         ),
         reservations=reservations,
         credential=credential,
-        witness=Witness(log=ledger, database=database.name, engine=database.engine, clock=time.time_ns),
+        witness=Witness(log=log, database=database.name, engine=database.engine, clock=time.time_ns),
         mask_key=_mask_key(config, safe),
         renew=safe.hurry,
         default_level=Level[config.audit.recording.upper()],

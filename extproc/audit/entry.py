@@ -39,13 +39,15 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 class Private(msgspec.Struct, frozen=True, kw_only=True):
     """What only the holder of the entry's key may read.
 
-    `claimed` is what an unverified token says of itself, kept apart from `principal`, which was verified. `inputs` and
+    `claimed` is what an unverified token says of itself, kept apart from `principal`, which was verified. `sources` says how
+    many came from where, in an entry that stands for many. `inputs` and
     `decisions` are JSON documents, one for each operation, so that a decision can be replayed.
     """
 
     principal: Principal | None = None
     claimed: dict[str, Any] | None = None
     source: str = ""
+    sources: dict[str, int] = {}
     user_agent: str = ""
     inputs: tuple[msgspec.Raw, ...] = ()
     decisions: tuple[msgspec.Raw, ...] = ()

@@ -302,6 +302,7 @@ class Limits:
     message_timeout: Annotated[Duration, Range(least=1, most=3600), "how long Envoy waits for one answer of this service"] = (
         10.0
     )
+    rejected_logins: Annotated[int, Range(least=1, most=1_000_000), "of one address in a minute that are written whole"] = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
