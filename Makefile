@@ -6,7 +6,6 @@ SHELL := bash
 
 PYTHON ?= python3
 GO ?= go
-NPM ?= npm
 MVN ?= mvn
 DEMO_ARGS ?=
 TEST_ARGS ?=
@@ -110,10 +109,10 @@ $(OPA):
 
 provider: .cache/oidc/.made ## install the OpenID provider of the tests
 
-.cache/oidc/.made: $(wildcard tests/oidc/*)
+.cache/oidc/.made: $(wildcard tests/oidc/*) | venv
 	@mkdir -p $(@D)
 	cp tests/oidc/* $(@D)
-	cd $(@D) && $(NPM) ci --silent --no-audit --no-fund
+	cd $(@D) && $(abspath $(BIN))/npm ci --silent --no-audit --no-fund
 	@touch $@
 
 lock: venv ## resolve the dependencies again

@@ -17,6 +17,7 @@ from extproc.engines.opa import OpaEngine, Server
 from extproc.errors import ConfigError
 from extproc.safe import Safe
 from extproc.secret import FreshSecret, Secret, SecretFile, SecretSource
+from extproc.store import Store
 
 _TOKEN: Final = re.compile(rb"[!-~]{1,8192}")
 POLICY_DEADLINE: Final = 1.0
@@ -24,11 +25,18 @@ POLICY_DEADLINE: Final = 1.0
 
 
 def open_safe(config: Config) -> Safe:
-    """Return what gives the secrets that may lie in a store; nothing is looked up yet. Raises `ConfigError`."""
+    """Return what gives the secrets that may lie with a keeper; nothing is looked up yet. Raises `ConfigError`."""
     safe = Safe(config.secrets, clock=time.monotonic)
     for _, reference in secret_references(config):
         safe.source(reference)
     return safe
+
+
+def open_store(config: Config) -> Store:
+    """Return the store, its tables up to date. Blocks. Raises `StoreError`, `ConfigError`."""
+    password = config.store_password
+    asked = (lambda: password.load().reveal().decode()) if password else None
+    return Store.open(path=config.store.path, url=config.store.url, password=asked)
 
 
 def load_engine(config: Config, safe: Safe) -> EmbeddedEngine | OpaEngine:

@@ -109,6 +109,13 @@ class CredentialError(Error):
     status = 500
 
 
+class StoreError(Error):
+    """The store cannot be reached, or is not of this version's form."""
+
+    default_code = "store_unavailable"
+    status = 503
+
+
 class StreamError(Error):
     """Envoy and this service disagree about the exchange; it is aborted, and nothing of it comes out."""
 

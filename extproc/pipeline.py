@@ -35,6 +35,7 @@ from extproc.errors import (
 )
 from extproc.events import Continue, Head, Immediate, Opening, Reply, Request, Response, Whole
 from extproc.identity import Identifier
+from extproc.locks import Locks
 from extproc.obligations.masking import Mask, compile_mask
 from extproc.obligations.operators import MaskKey
 from extproc.obligations.predicates import refuse_masked_predicates
@@ -70,6 +71,7 @@ class Guard:
     engine: Engine
     upstream: Upstream
     reservations: Reservations
+    locks: Locks
     credential: Callable[[], forwarding.Credential | None]
     witness: Witness
     mask_key: Callable[[], MaskKey | None]
@@ -151,6 +153,7 @@ class Exchange:
             except Unauthenticated:
                 account.claimed = guard.identifier.claimed(head)
                 raise
+        guard.locks.require_open(account.principal, guard.database)
         return account.principal
 
     async def _recognise(self, request: Request) -> Reading:
@@ -245,6 +248,8 @@ class Exchange:
             return native
         if not _FIRST_SUCCESS <= response.status < _FIRST_REDIRECT:
             raise UpstreamError("the database's answer is neither a success nor an error", code="answer_unrecognised")
+        if account.principal is not None:
+            guard.locks.require_open(account.principal, guard.database)  # it may have been set while the database was at work
         reply = self._deliver(reading, response)
         await self._conclude("delivered", response.status)
         return reply

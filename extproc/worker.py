@@ -26,14 +26,15 @@ from extproc.audit.witness import Witness
 from extproc.config import socket_paths
 from extproc.config.types import Config, Database
 from extproc.config.types import Issuer as ConfiguredIssuer
-from extproc.configured import load_engine, open_safe, verification
+from extproc.configured import load_engine, open_safe, open_store, verification
 from extproc.decision import Level
 from extproc.engines.cache import DecisionCache
 from extproc.engines.engine import Engine
 from extproc.engines.opa import OpaEngine
-from extproc.errors import EngineError
+from extproc.errors import ConfigError, EngineError, StoreError
 from extproc.forwarding import Credential
 from extproc.identity import REASONS, Identifier, Issuer, Workload
+from extproc.locks import Locks, Watch
 from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
@@ -70,6 +71,12 @@ async def serve(config: Config, index: int) -> None:
     safe = open_safe(config)
     for failure in await asyncio.to_thread(safe.look):
         _log.error("a secret could not be looked up: %s", failure)  # it is looked up again, and until then what needs it fails
+    locks = Locks(oldest=config.limits.locks_age, clock=time.monotonic)
+    watch = Watch(locks, lambda: open_store(config), clock=time.monotonic)
+    try:
+        await asyncio.to_thread(watch.look)
+    except (StoreError, ConfigError) as error:
+        _log.error("locks cannot be seen, so nobody is let in until they can: %s", error)
     policy = load_engine(config, safe)
     if isinstance(policy, OpaEngine):
         with suppress(EngineError):  # one that does not answer yet is asked again, and until then everything is denied
@@ -96,6 +103,7 @@ async def serve(config: Config, index: int) -> None:
                 generation=generation,
                 reservations=reservations,
                 safe=safe,
+                locks=locks,
             )
             for database in config.databases
         }
@@ -105,6 +113,7 @@ async def serve(config: Config, index: int) -> None:
             asyncio.create_task(policy.follow(lambda revision: _told_of_policy(ledger, revision))),
             asyncio.create_task(safe.follow()),
             asyncio.create_task(flood.follow()),
+            asyncio.create_task(watch.follow()),
         ]
         for task in following:
             task.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so does the worker then
@@ -123,6 +132,7 @@ async def serve(config: Config, index: int) -> None:
             with suppress(asyncio.CancelledError):
                 await task
     finally:
+        watch.close()
         await engine.close()
         await ledger.close()
 
@@ -176,6 +186,7 @@ def _guard(
     generation: Generation,
     reservations: Reservations,
     safe: Safe,
+    locks: Locks,
 ) -> Guard:
     adapter = adapter_for(database.engine)
     credential = _credential(database, safe)
@@ -203,6 +214,7 @@ def _guard(
             clock=time.monotonic,
         ),
         reservations=reservations,
+        locks=locks,
         credential=credential,
         witness=Witness(log=log, database=database.name, engine=database.engine, clock=time.time_ns),
         mask_key=_mask_key(config, safe),

@@ -284,8 +284,8 @@ def test_attack_on_the_log_a_literal_secret_is_refused_and_not_echoed(tmp_path: 
 VAULT = "{url: 'https://vault.example:8200', token: {file: vault.token}}"
 
 
-def stored(value: str, vault: str = VAULT) -> str:
-    """Return a configuration with a mask key that lies in a store."""
+def distant(value: str, vault: str = VAULT) -> str:
+    """Return a configuration with a mask key that lies with a keeper."""
     return LEAST.replace("policy:", f"masking: {{keys: [{{id: k1, value: {value}}}]}}\nsecrets: {{vault: {vault}}}\npolicy:")
 
 
@@ -297,10 +297,10 @@ def stored(value: str, vault: str = VAULT) -> str:
         ("{aws: 'apps/kb#'}", SecretAws(name="apps/kb", key=None)),
     ],
 )
-def test_a_secret_may_lie_in_a_store(tmp_path: Path, written: str, meant: SecretVault | SecretAws) -> None:
+def test_a_secret_may_lie_with_a_keeper(tmp_path: Path, written: str, meant: SecretVault | SecretAws) -> None:
     """A path or name, and which value of it."""
     path = tmp_path / "vecgate.yaml"
-    path.write_text(stored(written))
+    path.write_text(distant(written))
 
     assert meant == load(path).masking.keys[0].value
 
@@ -312,12 +312,12 @@ def test_a_secret_may_lie_in_a_store(tmp_path: Path, written: str, meant: Secret
         ("{url: 'https://vault.example:8200'}", "12: secrets.vault: needs one of"),
         ("{url: 'https://v.example', token: {file: t}, kubernetes: {role: r}}", "12: secrets.vault: needs one of"),
         ("{url: 'http://127.0.0.1:8200', token: {file: t}, ca: ca.pem}", "12: secrets.vault.ca: verifies an https `url`"),
-        ("{url: 'https://v.example', token: {vault: 'a#b'}}", "12: secrets.vault.token.vault: is read before any store"),
+        ("{url: 'https://v.example', token: {vault: 'a#b'}}", "12: secrets.vault.token.vault: is read before any keeper"),
     ],
 )
 def test_a_vault_that_would_not_be_safe_is_refused(tmp_path: Path, vault: str, said: str) -> None:
-    """Secrets do not cross in clear, and there is one way to log in, whose own material is in no store."""
-    assert complaint(tmp_path, stored("{vault: a#b}", vault)).startswith(f"vecgate.yaml:{said}")
+    """Secrets do not cross in clear, and there is one way to log in, whose own material is with no keeper."""
+    assert complaint(tmp_path, distant("{vault: a#b}", vault)).startswith(f"vecgate.yaml:{said}")
 
 
 def test_a_secret_in_a_vault_that_is_nowhere_is_refused(tmp_path: Path) -> None:
@@ -328,11 +328,11 @@ def test_a_secret_in_a_vault_that_is_nowhere_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["vault", "aws"])
-def test_a_key_that_is_read_before_any_store_is_refused_there(tmp_path: Path, name: str) -> None:
+def test_a_key_that_is_read_before_any_keeper_is_refused_there(tmp_path: Path, name: str) -> None:
     """Envoy reads keys of TLS by itself, and the log's own keys are needed first."""
     text = LEAST.replace("policy:", f"audit: {{sealing_key: {{{name}: a#b}}}}\npolicy:")
 
-    assert complaint(tmp_path, text).startswith(f"vecgate.yaml:11: audit.sealing_key.{name}: is read before any store")
+    assert complaint(tmp_path, text).startswith(f"vecgate.yaml:11: audit.sealing_key.{name}: is read before any keeper")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from extproc.config.types import Config
 from extproc.configured import open_safe
 from extproc.errors import ConfigError
 from extproc.private import open_to_others
-from extproc.safe import StoreAway
+from extproc.safe import KeeperAway
 from extproc.secret import SecretFile, SecretSource
 
 
@@ -18,7 +18,7 @@ def secret_warnings(config: Config) -> Iterator[str]:
     for source in _sources(config):
         yield from _check_secret(source)
     for failure in open_safe(config).look():
-        if not isinstance(failure, StoreAway):
+        if not isinstance(failure, KeeperAway):
             raise _absent(failure)
         yield f"{failure}; until it does, what needs this secret is denied"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 from extproc.config.forms import Url
 from extproc.config.reader import Reader
@@ -19,7 +20,6 @@ from extproc.secret import SecretReference, SecretVault
 BUILT_ENGINES: Final = ("chroma",)
 """Engines whose adapter exists."""
 
-_DEFAULT_STORE: Final = "sqlite:///var/vecgate.db"
 _LONGEST_SOCKET: Final = 107
 """Bytes of a unix socket's path, sun_path of unix(7) without its final NUL."""
 _OWN_HEADERS: Final = frozenset(
@@ -90,6 +90,7 @@ def _complaints(config: Config) -> Iterator[Complaint]:
     yield from _about_workloads(config)
     yield from _about_policy(config.policy)
     yield from _about_secrets(config)
+    yield from _about_store(config)
     yield from _repeated("masking.keys", "id", [key.id for key in config.masking.keys])
     if max(len(bytes(path)) for path in (*socket_paths(config), admin_path(config))) > _LONGEST_SOCKET:
         yield "service.socket", f"is too long for a unix socket; at most {_LONGEST_SOCKET} bytes, so choose a shorter directory"
@@ -109,8 +110,6 @@ def _unbuilt(config: Config) -> Iterator[Complaint]:
         yield "control", "is not available yet; remove it"
     if config.service.listen or config.service.tls or config.service.peers:
         yield "service", "only `socket` is available yet; remove the other keys"
-    if config.store != _DEFAULT_STORE:
-        yield "store", "is not available yet; remove it"
 
 
 def _about_database(each: Database, where: str) -> Iterator[Complaint]:
@@ -166,7 +165,7 @@ def _about_tls(each: Database, where: str) -> Iterator[Complaint]:
 
 
 def secret_references(config: Config) -> Iterator[tuple[str, SecretReference]]:
-    """Give each secret that may be in a store, and its key."""
+    """Give each secret that may be with a keeper, and its key."""
     for index, database in enumerate(config.databases):
         if database.credential:
             yield f"databases[{index}].credential.value", database.credential.value
@@ -189,6 +188,17 @@ def _about_secrets(config: Config) -> Iterator[Complaint]:
         yield "secrets.vault.ca", "verifies an https `url`; use one, or remove it"
     if sum(way is not None for way in (vault.token, vault.approle, vault.kubernetes)) != 1:
         yield "secrets.vault", "needs one of `token`, `approle` and `kubernetes`"
+
+
+def _about_store(config: Config) -> Iterator[Complaint]:
+    if config.store.path is not None:
+        if config.store_password is not None:
+            yield "store_password", "is for PostgreSQL; remove it"
+        return
+    parts = urlsplit(config.store.url)
+    local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if not local and parse_qs(parts.query).get("sslmode") != ["verify-full"]:
+        yield "store", "is not on this machine, so it needs ?sslmode=verify-full: whoever answers in its place could lift locks"
 
 
 def _about_identity(config: Config) -> Iterator[Complaint]:

@@ -10,8 +10,9 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from extproc.decision import duration
 
@@ -79,6 +80,30 @@ class Url:
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreUrl:
+    """A SQLite file, or a PostgreSQL database as SQLAlchemy names it, without a password."""
+
+    path: Path | None = None
+    url: str = ""
+
+    def below(self, base: Path) -> StoreUrl:
+        """Return the same with the file's path made absolute."""
+        return self if self.path is None else StoreUrl(path=base / self.path)
+
+    def __str__(self) -> str:
+        return f"sqlite:///{self.path}" if self.path else self.url
+
+
+def _store(text: str) -> StoreUrl:
+    if text.startswith("sqlite:///"):
+        return StoreUrl(path=Path(text.removeprefix("sqlite:///")))
+    parts = urlsplit(text)
+    if parts.password is not None or not parts.hostname or "password" in parse_qs(parts.query):
+        raise ValueError
+    return StoreUrl(url=text)
+
+
 def _size(text: str) -> int:
     digits = text.rstrip("BKMGi")
     return int(digits) * _UNITS[text[len(digits) :]]
@@ -127,6 +152,11 @@ BASE_URL: Final = Form(
     parse=_base_url,
 )
 URL: Final = Form(what="an http:// or https:// URL without user, password or query", pattern=r"https?://[^?#@\s]+", parse=_url)
+STORE: Final = Form(
+    what="sqlite:///PATH, or postgresql://USER@HOST/DATABASE without a password",
+    pattern=r"sqlite:///[^?#\s]+|postgresql://[^#\s]+",
+    parse=_store,
+)
 NAME: Final = Form(what="a name of a-z, 0-9 and -", pattern=r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 HEADER: Final = Form(what="the name of a header in lower case", pattern=r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
 HOST: Final = Form(what="the name of a host", pattern=_HOST.pattern)
@@ -156,6 +186,7 @@ Duration = Annotated[float, DURATION]
 ListenAddress = Annotated[Address, ADDRESS]
 BaseUrl = Annotated[Url, BASE_URL]
 AnyUrl = Annotated[Url, URL]
+StorePlace = Annotated[StoreUrl, STORE]
 Name = Annotated[str, NAME]
 HeaderName = Annotated[str, HEADER]
 HostName = Annotated[str, HOST]

@@ -24,6 +24,8 @@ from extproc.config.forms import (
     Origin,
     Size,
     SpiffeId,
+    StorePlace,
+    StoreUrl,
     Subject,
     Text,
     Url,
@@ -33,11 +35,11 @@ from extproc.secret import SecretFile, SecretReference, SecretSource
 
 
 class Kept(Enum):
-    """Whether material is public (a bare path is a file), hidden (a literal is refused), or hidden and may be in a store."""
+    """Whether material is public (a bare path is a file), hidden (a literal is refused), or hidden and may be elsewhere."""
 
     PUBLIC = "public"
     HIDDEN = "hidden"
-    STORED = "stored"
+    DISTANT = "distant"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class Range:
 
 
 HiddenValue = Annotated[SecretSource, Kept.HIDDEN]
-StoredValue = Annotated[SecretReference, Kept.STORED]
+DistantValue = Annotated[SecretReference, Kept.DISTANT]
 Certificate = Annotated[SecretSource, Kept.PUBLIC]
 
 EngineName = Literal["chroma", "qdrant", "weaviate", "milvus", "pinecone", "opensearch", "elasticsearch"]
@@ -58,6 +60,7 @@ EngineName = Literal["chroma", "qdrant", "weaviate", "milvus", "pinecone", "open
 AUDIT_KEY: Final = SecretFile(path=Path("var/keys/audit.key"))
 SEALING_KEY: Final = SecretFile(path=Path("var/keys/sealing.key"))
 SERVICE_ACCOUNT: Final = SecretFile(path=Path("/var/run/secrets/kubernetes.io/serviceaccount/token"))
+STORE: Final = StoreUrl(path=Path("var/vecgate.db"))
 OPA_URL: Final = Url(scheme="http", host="127.0.0.1", port=8181)
 
 
@@ -74,7 +77,7 @@ class Credential:
     """How the gateway shows itself to the database."""
 
     header: Annotated[HeaderName, "the header that carries it"]
-    value: Annotated[StoredValue, "its whole value, scheme word included; held by the gateway alone"]
+    value: Annotated[DistantValue, "its whole value, scheme word included; held by the gateway alone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +183,7 @@ class Opa:
     url: Annotated[BaseUrl, "its API; a managed one is on a private socket in its place"] = OPA_URL
     managed: Annotated[bool, "started and stopped by `vecgate up`"] = False
     tls: Annotated[UpstreamTls | None, "towards an https url"] = None
-    token: Annotated[StoredValue | None, "bearer token, where OPA asks for one"] = None
+    token: Annotated[DistantValue | None, "bearer token, where OPA asks for one"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +216,7 @@ class MaskingKey:
     """One key of keyed masks."""
 
     id: Annotated[Name, "stands in masked values, so that an old one can be told"]
-    value: Annotated[StoredValue, "the key"]
+    value: Annotated[DistantValue, "the key"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +272,7 @@ class Secrets:
     vault: Annotated[Vault | None, "a Vault server"] = None
     aws: Annotated[Aws, "AWS Secrets Manager"] = field(default_factory=Aws)
     refresh: Annotated[Duration, Range(least=1, most=86400), "how often they are looked up anew"] = 30.0
-    stale: Annotated[Duration, Range(least=1, most=86400), "how long the last known is used while the store is away"] = 600.0
+    stale: Annotated[Duration, Range(least=1, most=86400), "how long the last known is used while they are away"] = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +305,9 @@ class Limits:
     message_timeout: Annotated[Duration, Range(least=1, most=3600), "how long Envoy waits for one answer of this service"] = (
         10.0
     )
+    locks_age: Annotated[Duration, Range(least=1, most=3600), "how old what is known of locks may be; then all is denied"] = (
+        30.0
+    )
     rejected_logins: Annotated[int, Range(least=1, most=1_000_000), "of one address in a minute that are written whole"] = 100
 
 
@@ -318,6 +324,7 @@ class Config:
     secrets: Annotated[Secrets, "where secrets are that are in no file"] = field(default_factory=Secrets)
     control: Annotated[Control | None, "the control API"] = None
     service: Annotated[Service, "where Envoy reaches this service"] = field(default_factory=Service)
-    store: Annotated[Text, "where approvals, budgets and sessions are kept"] = "sqlite:///var/vecgate.db"
+    store: Annotated[StorePlace, "where locks are kept"] = STORE
+    store_password: Annotated[HiddenValue | None, "of a PostgreSQL store"] = None
     workers: Annotated[int, Range(least=1, most=64), "processes of the ext_proc service"] = 1
     limits: Annotated[Limits, "what one exchange may cost"] = field(default_factory=Limits)

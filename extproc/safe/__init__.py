@@ -1,7 +1,7 @@
-"""The secrets that lie in a store: looked up before they are needed, and again every while, so that no request waits for one.
+"""The secrets that lie with a keeper, Vault or AWS: looked up before they are needed and again every while, so nobody waits.
 
-What a store says is gone is gone at once. While a store does not answer, the last known is used for as long as the
-configuration says, and not a second longer. What a store speaks is its own module's business; what a secret is for nobody's
+What a keeper says is gone is gone at once. While a keeper does not answer, the last known is used for as long as the
+configuration says, and not a second longer. What a keeper speaks is its own module's business; what a secret is for nobody's
 here.
 """
 
@@ -16,30 +16,30 @@ from extproc.config.types import Secrets
 from extproc.errors import ConfigError, SecretMissing
 from extproc.secret import Loads, Secret, SecretAws, SecretReference, SecretVault
 
-Stored = SecretVault | SecretAws
+Distant = SecretVault | SecretAws
 _SOONEST: Final = 1.0
 """Seconds between two looks, however often somebody is in a hurry."""
 
 _log = logging.getLogger(__name__)
 
 
-class StoreAway(ConfigError):
-    """A store of secrets that does not answer, or does not let us in."""
+class KeeperAway(ConfigError):
+    """A keeper of secrets that does not answer, or does not let us in."""
 
 
-class Store(Protocol):
+class Keeper(Protocol):
     """Where secrets lie."""
 
-    def fetch(self, reference: Stored) -> bytes:
-        """Return the value, blocking. Raises `SecretMissing` where there is none, `StoreAway`."""
+    def fetch(self, reference: Distant) -> bytes:
+        """Return the value, blocking. Raises `SecretMissing` where there is none, `KeeperAway`."""
 
 
 class Held:
-    """One secret out of a store. `clock` gives seconds."""
+    """One secret out of a keeper. `clock` gives seconds."""
 
-    def __init__(self, reference: Stored, store: Store, *, stale: float, clock: Callable[[], float]) -> None:
+    def __init__(self, reference: Distant, keeper: Keeper, *, stale: float, clock: Callable[[], float]) -> None:
         self._reference = reference
-        self._store = store
+        self._keeper = keeper
         self._stale = stale
         self._clock = clock
         self._known: tuple[Secret, int, float] | None = None  # the value, its version, when it was last looked up
@@ -56,10 +56,10 @@ class Held:
         return known[1] if known is not None and self._clock() - known[2] <= self._stale else None
 
     def look(self) -> None:
-        """Look it up, blocking. Raises `SecretMissing`, which also forgets it, or `StoreAway`."""
+        """Look it up, blocking. Raises `SecretMissing`, which also forgets it, or `KeeperAway`."""
         began = self._clock()
         try:
-            value = Secret(self._store.fetch(self._reference))
+            value = Secret(self._keeper.fetch(self._reference))
         except SecretMissing:
             self._known = None
             raise
@@ -69,13 +69,13 @@ class Held:
 
 
 class Safe:
-    """All secrets of one configuration that lie in stores."""
+    """All secrets of one configuration that lie with keepers."""
 
     def __init__(self, config: Secrets, *, clock: Callable[[], float]) -> None:
         self._config = config
         self._clock = clock
-        self._stores: dict[type, Store] = {}
-        self._held: dict[Stored, Held] = {}
+        self._keepers: dict[type, Keeper] = {}
+        self._held: dict[Distant, Held] = {}
         self._hurry = asyncio.Event()
 
     def source(self, reference: SecretReference) -> Loads:
@@ -83,14 +83,14 @@ class Safe:
         if not isinstance(reference, SecretVault | SecretAws):
             return reference
         if reference not in self._held:
-            store = self._store(type(reference))
-            self._held[reference] = Held(reference, store, stale=self._config.stale, clock=self._clock)
+            keeper = self._keeper(type(reference))
+            self._held[reference] = Held(reference, keeper, stale=self._config.stale, clock=self._clock)
         return self._held[reference]
 
-    def _store(self, kind: type) -> Store:
-        if kind not in self._stores:
-            self._stores[kind] = _open(kind, self._config, self._clock)
-        return self._stores[kind]
+    def _keeper(self, kind: type) -> Keeper:
+        if kind not in self._keepers:
+            self._keepers[kind] = _open(kind, self._config, self._clock)
+        return self._keepers[kind]
 
     def look(self) -> Iterable[ConfigError]:
         """Look everything up, blocking; return what went wrong."""
@@ -122,7 +122,7 @@ class Safe:
                 continue
 
 
-def _open(kind: type, config: Secrets, clock: Callable[[], float]) -> Store:
+def _open(kind: type, config: Secrets, clock: Callable[[], float]) -> Keeper:
     try:
         if kind is SecretAws:
             from extproc.safe.aws import Aws  # noqa: PLC0415 - the library is loaded where it is needed

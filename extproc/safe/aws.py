@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from extproc.config.types import Aws as Configured
 from extproc.errors import SecretMissing
-from extproc.safe import StoreAway, Stored
+from extproc.safe import Distant, KeeperAway
 from extproc.secret import SecretAws
 
 _SETTINGS: Final = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -30,15 +30,15 @@ class Aws:
 
     @classmethod
     def open(cls, config: Configured) -> Aws:
-        """Return the configured service, not asked yet. Raises `StoreAway` where AWS's own configuration names no region."""
+        """Return the configured service, not asked yet. Raises `KeeperAway` where AWS's own configuration names no region."""
         endpoint = str(config.endpoint) if config.endpoint else None
         try:
             return cls(boto3.client("secretsmanager", region_name=config.region, endpoint_url=endpoint, config=_SETTINGS))
         except (BotoCoreError, ValueError) as error:
-            raise StoreAway(f"secrets.aws: cannot be used ({type(error).__name__}); name a region") from error
+            raise KeeperAway(f"secrets.aws: cannot be used ({type(error).__name__}); name a region") from error
 
-    def fetch(self, reference: Stored) -> bytes:
-        """Return the value, blocking. Raises `SecretMissing`, `StoreAway`."""
+    def fetch(self, reference: Distant) -> bytes:
+        """Return the value, blocking. Raises `SecretMissing`, `KeeperAway`."""
         if not isinstance(reference, SecretAws):
             raise SecretMissing(str(reference))
         try:
@@ -47,9 +47,9 @@ class Aws:
             code = error.response.get("Error", {}).get("Code", "")
             if code in _GONE:
                 raise SecretMissing(str(reference)) from error
-            raise StoreAway(f"{reference}: AWS does not give it ({type(error).__name__})") from error
+            raise KeeperAway(f"{reference}: AWS does not give it ({type(error).__name__})") from error
         except BotoCoreError as error:
-            raise StoreAway(f"{reference}: AWS does not answer ({type(error).__name__})") from error
+            raise KeeperAway(f"{reference}: AWS does not answer ({type(error).__name__})") from error
         value = _value(answer, reference.key)
         if not value:
             raise SecretMissing(str(reference))

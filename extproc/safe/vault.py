@@ -16,7 +16,7 @@ from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized
 from extproc.authorities import system_authorities
 from extproc.config.types import Vault as Configured
 from extproc.errors import SecretMissing
-from extproc.safe import StoreAway, Stored
+from extproc.safe import Distant, KeeperAway
 from extproc.secret import SecretFile, SecretVault
 
 _TIMEOUT: Final = 5.0
@@ -42,15 +42,15 @@ class Vault:
         if config.url.tls:
             authority = config.ca or system_authorities()
             if not isinstance(authority, SecretFile):
-                raise StoreAway("secrets.vault.ca: is a file")
+                raise KeeperAway("secrets.vault.ca: is a file")
             verify = str(authority.path)
         client = hvac.Client(
             url=str(config.url), verify=verify, timeout=_TIMEOUT, namespace=config.namespace, session=session, token=""
         )
         return cls(client, config.mount, lambda: _login(client, config), clock)
 
-    def fetch(self, reference: Stored) -> bytes:
-        """Return the value at a path and key, blocking. Raises `SecretMissing`, `StoreAway`."""
+    def fetch(self, reference: Distant) -> bytes:
+        """Return the value at a path and key, blocking. Raises `SecretMissing`, `KeeperAway`."""
         if not isinstance(reference, SecretVault):
             raise SecretMissing(str(reference))
         try:
@@ -63,7 +63,7 @@ class Vault:
         except InvalidPath as error:
             raise SecretMissing(str(reference)) from error
         except (VaultError, requests.RequestException) as error:
-            raise StoreAway(f"{reference}: Vault does not give it ({type(error).__name__})") from error
+            raise KeeperAway(f"{reference}: Vault does not give it ({type(error).__name__})") from error
         value = found.get("data", {}).get("data", {}).get(reference.key)
         if not isinstance(value, str) or not value:
             raise SecretMissing(str(reference))
@@ -107,5 +107,5 @@ def _login(client: Any, config: Configured) -> float:
             token = role.token.load().reveal().decode()
             answer = client.auth.kubernetes.login(role=role.role, jwt=token, mount_point=role.mount)
         case _:
-            raise StoreAway("secrets.vault: needs a way to log in")
+            raise KeeperAway("secrets.vault: needs a way to log in")
     return float(answer["auth"]["lease_duration"])

@@ -13,7 +13,7 @@ from moto import mock_aws
 from extproc.config.forms import Url
 from extproc.config.types import Aws as Configured
 from extproc.errors import SecretMissing
-from extproc.safe import StoreAway
+from extproc.safe import KeeperAway
 from extproc.safe.aws import Aws
 from extproc.secret import SecretAws
 from support.ports import free_port
@@ -75,7 +75,7 @@ def test_nobody_there_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "of-a-test")
     endpoint = Url(scheme="http", host="127.0.0.1", port=free_port())
 
-    with pytest.raises(StoreAway):
+    with pytest.raises(KeeperAway):
         Aws.open(Configured(region=REGION, endpoint=endpoint)).fetch(SecretAws(name="kb", key=None))
 
 
@@ -85,5 +85,5 @@ def test_no_region_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
 
-    with pytest.raises(StoreAway, match="region"):
+    with pytest.raises(KeeperAway, match="region"):
         Aws.open(Configured())

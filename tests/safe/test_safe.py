@@ -1,4 +1,4 @@
-"""The safe: what is known while a store is away, what is forgotten, and that nobody has to wait."""
+"""The safe: what is known while a keeper is away, what is forgotten, and that nobody has to wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from extproc.config.types import Secrets
 from extproc.errors import ConfigError, SecretMissing
-from extproc.safe import Held, Safe, StoreAway, Stored
+from extproc.safe import Distant, Held, KeeperAway, Safe
 from extproc.secret import FreshSecret, Secret, SecretEnv, SecretVault
 
 KEY = SecretVault(path="kb", key="chroma")
@@ -18,13 +18,13 @@ KEY = SecretVault(path="kb", key="chroma")
 
 @dataclass(slots=True)
 class Shelf:
-    """A store whose one value, or failure, the test sets."""
+    """A keeper whose one value, or failure, the test sets."""
 
     value: bytes | Exception = b"one"
     now: float = 0.0
-    asked: list[Stored] = field(default_factory=list)
+    asked: list[Distant] = field(default_factory=list)
 
-    def fetch(self, reference: Stored) -> bytes:
+    def fetch(self, reference: Distant) -> bytes:
         """Give it."""
         self.asked.append(reference)
         if isinstance(self.value, Exception):
@@ -56,15 +56,15 @@ def test_a_new_value_is_made_into_its_form_once() -> None:
     assert made == [Secret(b"one"), Secret(b"two")]
 
 
-def test_the_last_known_is_used_while_the_store_is_away_but_not_for_ever() -> None:
-    """A minute's absence is bridged; after that the secret is missing, until the store is back."""
+def test_the_last_known_is_used_while_the_keeper_is_away_but_not_for_ever() -> None:
+    """A minute's absence is bridged; after that the secret is missing, until the keeper is back."""
     shelf = Shelf()
     secret = held(shelf)
     fresh = FreshSecret[bytes](secret, Secret.reveal)
     secret.look()
-    shelf.value = StoreAway("away")
+    shelf.value = KeeperAway("away")
     shelf.now = 60.0
-    with pytest.raises(StoreAway):
+    with pytest.raises(KeeperAway):
         secret.look()
     assert fresh.get() == b"one"
     shelf.now = 60.1
@@ -76,7 +76,7 @@ def test_the_last_known_is_used_while_the_store_is_away_but_not_for_ever() -> No
     assert fresh.get() == b"one"
 
 
-def test_what_the_store_says_is_gone_is_gone_at_once() -> None:
+def test_what_the_keeper_says_is_gone_is_gone_at_once() -> None:
     """A secret that was taken away is never used again."""
     shelf = Shelf()
     secret = held(shelf)

@@ -12,7 +12,7 @@ from extproc.config.forms import Url
 from extproc.config.types import AppRole, Kubernetes
 from extproc.config.types import Vault as Configured
 from extproc.errors import SecretMissing
-from extproc.safe import StoreAway
+from extproc.safe import KeeperAway
 from extproc.safe.vault import Vault
 from extproc.secret import SecretFile, SecretVault
 from support.ports import free_port
@@ -102,7 +102,7 @@ def test_a_token_file_that_was_replaced_is_taken(door: Door, server: StandInVaul
     vault = door.open("token")
     assert vault.fetch(KEY) == b"the-key"
     server.tokens.clear()
-    with pytest.raises(StoreAway):
+    with pytest.raises(KeeperAway):
         vault.fetch(KEY)
     door.material("token", server.issue())
 
@@ -130,12 +130,12 @@ def test_a_sealed_server_and_none_at_all_are_away(door: Door, server: StandInVau
     """Neither says that the secret is gone, so neither makes it so; and neither is quoted."""
     vault = door.open("approle")
     server.sealed = True
-    with pytest.raises(StoreAway) as sealed:
+    with pytest.raises(KeeperAway) as sealed:
         vault.fetch(KEY)
     nobody = Configured(
         url=Url(scheme="http", host="127.0.0.1", port=free_port()), token=door.material("t", "hvs.secret-of-mine")
     )
-    with pytest.raises(StoreAway) as absent:
+    with pytest.raises(KeeperAway) as absent:
         Vault.open(nobody, lambda: 0.0).fetch(KEY)
 
     assert SECRET_ID not in str(sealed.value)
@@ -146,7 +146,7 @@ def test_a_wrong_secret_of_a_role_is_told_without_it(door: Door, server: StandIn
     """A login that is refused says so, and repeats nothing."""
     vault = door.open("approle")
     door.material("id", "guessed")
-    with pytest.raises(StoreAway) as caught:
+    with pytest.raises(KeeperAway) as caught:
         vault.fetch(KEY)
 
     assert "guessed" not in str(caught.value)

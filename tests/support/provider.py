@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ def provider() -> Iterator[Provider]:
     if not (PROGRAM.parent / "node_modules").is_dir():
         pytest.fail("the OpenID provider is missing: run `make provider`")
     process = subprocess.Popen(
-        ["node", str(PROGRAM)],
+        [Path(sys.executable).with_name("node"), PROGRAM],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
