@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,7 @@ import uvloop
 
 from extproc import __version__
 from extproc import config as configuration
-from extproc.errors import Error
+from extproc.errors import ConfigError, Error
 
 # What only one command needs is imported by that command: a worker need not load what renders Envoy's configuration.
 # ruff: noqa: PLC0415
@@ -32,11 +32,16 @@ config_app = typer.Typer(help="The configuration file itself.")
 app.add_typer(config_app, name="config")
 policy_app = typer.Typer(help="Policies, before they decide anything.")
 app.add_typer(policy_app, name="policy")
+mask_app = typer.Typer(help="Masks, and what is behind those that can be undone.")
+app.add_typer(mask_app, name="mask")
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 PolicyDirectory = Annotated[Path, typer.Argument(help="The directory of .rego and data files.")]
 PolicyLibrary = Annotated[Path | None, typer.Option("--library", help="A directory of rules that it is read together with.")]
 Entrypoint = Annotated[str, typer.Option("--entrypoint", help="The rule that is the decision.")]
+TokenFile = Annotated[Path, typer.Option("--token-file", help="A file with your token.")]
+ControlUrl = Annotated[str | None, typer.Option("--url", help="The control API; the configuration's otherwise.")]
+ControlAuthority = Annotated[Path | None, typer.Option("--ca", help="Authority of its certificate, PEM.")]
 DEFAULT = Path("vecgate.yaml")
 DEFAULT_POLICY = Path("rego")
 DEFAULT_RULE = "vecgate/authz/decision"
@@ -103,6 +108,15 @@ def serve(config: ConfigFile = DEFAULT, index: Annotated[int, typer.Option("--wo
 
 
 @app.command()
+def control(config: ConfigFile = DEFAULT) -> None:
+    """Run the control API alone, on its private socket."""
+    from extproc.control.service import serve
+
+    with _one_line_errors(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(configuration.load(config)))
+
+
+@app.command()
 def envoy(config: ConfigFile = DEFAULT) -> None:
     """Print the Envoy bootstrap."""
     from extproc import bootstrap, discovery, protocols
@@ -159,6 +173,32 @@ def token(  # noqa: PLR0917 - the command line names each
                     key, found, subject, now=now, lifetime=seconds, roles=role or (), groups=group or (), person=person
                 )
             )
+
+
+@app.command()
+def detect(
+    file: Annotated[Path | None, typer.Argument(help='Lines of {"text": …}; standard input where it is left out.')] = None,
+    entities: Annotated[
+        str | None, typer.Option(help="What to look for, such as EMAIL_ADDRESS,URL; all patterns else.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Take recognisers and threshold from this.")] = None,
+) -> None:
+    """Find personal data and secrets in texts: JSON lines in, JSON lines out."""
+    from extproc.config.types import Detection
+    from extproc.detect import lines
+    from extproc.detectors import catalogue
+
+    with _one_line_errors():
+        known = catalogue(configuration.load(config).detection if config else Detection())
+        wanted = set(filter(None, (entities or "").split(","))) or known.patterned
+        if unknown := wanted - known.entities:
+            raise typer.BadParameter(f"nothing recognises {', '.join(sorted(unknown))}", param_hint="--entities")
+        try:
+            with file.open("rb") if file else nullcontext(sys.stdin.buffer) as given:
+                for line in lines(given, known.detector(wanted)):
+                    sys.stdout.buffer.write(line)
+        except OSError as error:
+            raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
 
 
 @config_app.command()
@@ -225,6 +265,25 @@ def try_out(  # noqa: PLR0917 - the command line names each
             print(f"vecgate: {complaint}", file=sys.stderr)
     if complaints:
         raise typer.Exit(1)
+
+
+@mask_app.command()
+def reveal(  # noqa: PLR0917 - the command line names each
+    tokens: Annotated[list[str], typer.Argument(help="Masks of the form [token:…].", metavar="TOKEN…")],
+    token_file: TokenFile,
+    config: ConfigFile = DEFAULT,
+    url: ControlUrl = None,
+    ca: ControlAuthority = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Also say where each value was, as JSON lines.")] = False,
+) -> None:
+    """Print the values behind tokens, one a line, if the administration policy lets you see their fields."""
+    from extproc.control.client import Client
+
+    with _one_line_errors():
+        client = Client.create(config, token_file, url=url, ca=ca)
+        for mask in tokens:
+            found = client.post("/v1/masks/reveal", {"token": mask})
+            print(json.dumps(found if as_json else found["value"], ensure_ascii=False))
 
 
 def main() -> None:

@@ -1,10 +1,12 @@
-"""Parts that more than one command makes from the configuration: the policy engine, and how a server is verified."""
+"""Parts that more than one command makes from the configuration: the policy engine, issuers, keys, how a server is verified."""
 
 from __future__ import annotations
 
 import re
 import ssl
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -12,14 +14,23 @@ from extproc.authorities import system_authorities
 from extproc.config import opa_path, secret_references
 from extproc.config.forms import Url
 from extproc.config.types import Config, UpstreamTls
+from extproc.config.types import Issuer as ConfiguredIssuer
+from extproc.engines.bundle import Bundle
 from extproc.engines.embedded import EmbeddedEngine
 from extproc.engines.opa import OpaEngine, Server
+from extproc.engines.source import Source
 from extproc.errors import ConfigError
+from extproc.identity import Issuer
+from extproc.obligations.operators import MaskKey
 from extproc.safe import Safe
 from extproc.secret import FreshSecret, Secret, SecretFile, SecretSource
 from extproc.store import Store
 
+ADMINISTRATION: Final = "vecgate/admin/decision"
+"""The rule that decides about acts."""
+
 _TOKEN: Final = re.compile(rb"[!-~]{1,8192}")
+_ADMINISTERS: Final = re.compile(r"^package vecgate\.admin\b", re.MULTILINE)
 POLICY_DEADLINE: Final = 1.0
 """Seconds that one policy evaluation may take before it counts as a denial."""
 
@@ -39,16 +50,58 @@ def open_store(config: Config) -> Store:
     return Store.open(path=config.store.path, url=config.store.url, password=asked)
 
 
-def load_engine(config: Config, safe: Safe) -> EmbeddedEngine | OpaEngine:
-    """Return the configured engine: the embedded one with its policy loaded, the other not asked yet. Raises `ConfigError`."""
+def load_engine(config: Config, safe: Safe, entrypoint: str | None = None) -> EmbeddedEngine | OpaEngine:
+    """Return the configured engine: the embedded one with its policy loaded, the other not asked yet. Raises `ConfigError`.
+
+    It decides by the rule `entrypoint`, or else by the configured one.
+    """
     policy = config.policy
+    entrypoint = entrypoint or policy.entrypoint
     if policy.engine == "opa":
-        return OpaEngine(opa_server(config, safe), policy.entrypoint, POLICY_DEADLINE)
+        return OpaEngine(opa_server(config, safe), entrypoint, POLICY_DEADLINE)
     if policy.bundle is None:
         raise ConfigError("policy.bundle is missing: name the directory of your Rego files")
-    return EmbeddedEngine.load(
-        policy.bundle, policy.entrypoint, POLICY_DEADLINE, library=policy.library, key=policy.verification_key
+    return EmbeddedEngine.load(policy.bundle, entrypoint, POLICY_DEADLINE, library=policy.library, key=policy.verification_key)
+
+
+def load_administration(config: Config, safe: Safe) -> EmbeddedEngine | OpaEngine | None:
+    """Return the engine that decides about acts, or None where the policy has no rules for it. Raises `ConfigError`.
+
+    An OPA of somebody else's is always asked, for nobody here knows what it has.
+    """
+    policy = config.policy
+    if policy.bundle is not None:
+        source = Source(path=policy.bundle, library=policy.library, key=policy.verification_key)
+        if not administers(source.bundle()):
+            return None
+    return load_engine(config, safe, ADMINISTRATION)
+
+
+def administers(policy: Bundle) -> bool:
+    """Return whether a policy has a package for administration."""
+    return any(map(_ADMINISTERS.search, policy.modules.values()))
+
+
+def issuer(found: ConfiguredIssuer, meant: tuple[str, ...] = ()) -> Issuer:
+    """Return what is expected of an issuer's tokens; with `meant`, only of those that are for one of these audiences."""
+    audiences = frozenset(found.audiences)
+    return Issuer(
+        issuer=found.issuer,
+        audiences=audiences.intersection(meant) if meant else audiences,
+        roles=found.roles,
+        groups=found.groups,
+        person=found.person,
+        workload=found.workload,
+        max_lifetime=int(found.max_lifetime),
     )
+
+
+def mask_keys(config: Config, safe: Safe) -> dict[str, Callable[[], MaskKey]]:
+    """Return the keys of masks by their ids, the current one first; each may raise `SecretMissing`."""
+    return {
+        each.id: FreshSecret[MaskKey](safe.source(each.value), partial(MaskKey.derive, each.id)).get
+        for each in config.masking.keys
+    }
 
 
 def opa_server(config: Config, safe: Safe) -> Server:

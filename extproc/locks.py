@@ -160,6 +160,15 @@ def lift_lock(store: Store, lock: str, *, by: str, now: int) -> Lock:
         return Lock(**row)
 
 
+def find_lock(store: Store, lock: str) -> Lock:
+    """Return a lock, whether it holds or not. Raises `NotFound`, `StoreError`."""
+    with store.read() as connection:
+        row = connection.execute(select(LOCKS).where(LOCKS.c.id == lock)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("there is no such lock")
+    return Lock(**row)
+
+
 def list_locks(store: Store, *, lifted: bool = False) -> list[Lock]:
     """Return the locks that hold, the newest first; with `lifted` those that were lifted too. Raises `StoreError`."""
     chosen = select(LOCKS).order_by(LOCKS.c.set_at.desc(), LOCKS.c.id)

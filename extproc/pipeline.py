@@ -19,6 +19,7 @@ from extproc.audit.account import Account, Delivered
 from extproc.audit.entry import ENVOY_DETAILS, End, Recording
 from extproc.audit.witness import Witness
 from extproc.decision import Decision, Input, Level, combine
+from extproc.detection.catalogue import Catalogue
 from extproc.engines.engine import Engine, decide_together
 from extproc.errors import (
     AuditError,
@@ -36,6 +37,7 @@ from extproc.errors import (
 from extproc.events import Continue, Head, Immediate, Opening, Reply, Request, Response, Whole
 from extproc.identity import Identifier
 from extproc.locks import Locks
+from extproc.obligations.marks import refuse_written_masks
 from extproc.obligations.masking import Mask, compile_mask
 from extproc.obligations.operators import MaskKey
 from extproc.obligations.predicates import refuse_masked_predicates
@@ -76,6 +78,7 @@ class Guard:
     witness: Witness
     mask_key: Callable[[], MaskKey | None]
     renew: Callable[[], None]
+    catalogue: Catalogue
     default_level: Level
     clock: Callable[[], int]
 
@@ -206,12 +209,16 @@ class Exchange:
         guard = self._guard
         combined = tuple(combine(decision, guard.default_level) for decision in decisions)
         key = self._mask_key()
-        self._masks = tuple(compile_mask(terms, key) for terms in combined)
+        self._masks = tuple(
+            compile_mask(terms, key, guard.catalogue, database=guard.database, collection=operation.collection)
+            for operation, terms in zip(reading.operations, combined, strict=True)
+        )
         for operation, terms in zip(reading.operations, combined, strict=True):
             refuse_masked_predicates(operation, terms)
         self._account.level = max((terms.level for terms in combined), default=guard.default_level)
         if self._account.level is Level.FULL:
             raise Denied("recording answers in full is not available yet", code="recording_unavailable")
+        refuse_written_masks(guard.adapter.stored(reading), guard.catalogue.entities)
         return guard.adapter.narrow(reading, combined)
 
     def _mask_key(self) -> MaskKey | None:
@@ -250,7 +257,10 @@ class Exchange:
             raise UpstreamError("the database's answer is neither a success nor an error", code="answer_unrecognised")
         if account.principal is not None:
             guard.locks.require_open(account.principal, guard.database)  # it may have been set while the database was at work
-        reply = self._deliver(reading, response)
+        if len(response.body) > _LARGE_BODY and any(mask.searches for mask in self._masks):
+            reply = await asyncio.to_thread(self._deliver, reading, response)
+        else:
+            reply = self._deliver(reading, response)
         await self._conclude("delivered", response.status)
         return reply
 
@@ -270,6 +280,7 @@ class Exchange:
             delivered.rows += len(result)
             delivered.masked_fields |= frozenset(masked.fields)
             delivered.masked_values += masked.values
+            delivered.masked_entities.update(masked.entities)
         if not changed:
             return Continue()
         return forwarding.towards_client(response.head, self._guard.adapter.write_answer(reading, answer))

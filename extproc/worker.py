@@ -25,17 +25,17 @@ from extproc.audit.ledger import Ledger
 from extproc.audit.witness import Witness
 from extproc.config import socket_paths
 from extproc.config.types import Config, Database
-from extproc.config.types import Issuer as ConfiguredIssuer
-from extproc.configured import load_engine, open_safe, open_store, verification
+from extproc.configured import issuer, load_engine, mask_keys, open_safe, open_store, verification
 from extproc.decision import Level
+from extproc.detection.catalogue import Catalogue
+from extproc.detectors import catalogue
 from extproc.engines.cache import DecisionCache
 from extproc.engines.engine import Engine
 from extproc.engines.opa import OpaEngine
 from extproc.errors import ConfigError, EngineError, StoreError
 from extproc.forwarding import Credential
-from extproc.identity import REASONS, Identifier, Issuer, Workload
+from extproc.identity import REASONS, Identifier, Workload
 from extproc.locks import Locks, Watch
-from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Guard
 from extproc.protocols import adapter_for
 from extproc.reservations import Reservations
@@ -94,6 +94,7 @@ async def serve(config: Config, index: int) -> None:
         generation = Generation(config.service.socket.with_suffix(".generation"))
         reservations = Reservations(config.service.socket.with_suffix(".reservations"), clock=time.monotonic)
         flood = _flood(config, name, ledger)
+        known = catalogue(config.detection)
         guards = {
             database.name: _guard(
                 config,
@@ -104,6 +105,7 @@ async def serve(config: Config, index: int) -> None:
                 reservations=reservations,
                 safe=safe,
                 locks=locks,
+                known=known,
             )
             for database in config.databases
         }
@@ -187,10 +189,11 @@ def _guard(
     reservations: Reservations,
     safe: Safe,
     locks: Locks,
+    known: Catalogue,
 ) -> Guard:
     adapter = adapter_for(database.engine)
     credential = _credential(database, safe)
-    issuers = {each.issuer: _issuer(each, database) for each in config.identity.issuers}
+    issuers = {each.issuer: issuer(each, database.audiences) for each in config.identity.issuers}
     metadata = config.identity.metadata
     return Guard(
         database=database.name,
@@ -217,23 +220,11 @@ def _guard(
         locks=locks,
         credential=credential,
         witness=Witness(log=log, database=database.name, engine=database.engine, clock=time.time_ns),
-        mask_key=_mask_key(config, safe),
+        mask_key=next(iter(mask_keys(config, safe).values()), lambda: None),
         renew=safe.hurry,
+        catalogue=known,
         default_level=Level[config.audit.recording.upper()],
         clock=time.time_ns,
-    )
-
-
-def _issuer(found: ConfiguredIssuer, database: Database) -> Issuer:
-    audiences = frozenset(found.audiences)
-    return Issuer(
-        issuer=found.issuer,
-        audiences=audiences.intersection(database.audiences) if database.audiences else audiences,
-        roles=found.roles,
-        groups=found.groups,
-        person=found.person,
-        workload=found.workload,
-        max_lifetime=int(found.max_lifetime),
     )
 
 
@@ -243,10 +234,3 @@ def _credential(database: Database, safe: Safe) -> Callable[[], Credential | Non
         return lambda: None
     header = found.header.lower()
     return FreshSecret[Credential](safe.source(found.value), lambda secret: (header, secret.reveal())).get
-
-
-def _mask_key(config: Config, safe: Safe) -> Callable[[], MaskKey | None]:
-    if not config.masking.keys:
-        return lambda: None
-    current = config.masking.keys[0]
-    return FreshSecret[MaskKey](safe.source(current.value), lambda secret: MaskKey.derive(current.id, secret)).get

@@ -54,6 +54,7 @@ def main(arguments: list[str]) -> int:
             alone = _alone(gateway, token)
         by_stage = {size: _stages(Path(directory) / f"stages-{size}", receiver, size) for size in EXCHANGES}
     _write(json.loads(result.read_text()), alone, by_stage)
+    importlib.import_module("decisions").main()  # it imports this module
     return 0
 
 

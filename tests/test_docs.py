@@ -18,7 +18,7 @@ import pytest
 import yaml
 from chromadb.errors import error_types
 
-from extproc.__main__ import app
+from extproc.__main__ import app, policy_app
 from extproc.audit import spans
 from extproc.audit.leaf import Leaf
 from extproc.config import load
@@ -173,7 +173,6 @@ def unavailable() -> list[tuple[str, dict[str, Any]]]:
         ("grpc", {"databases": [database | {"grpc": {"listen": "127.0.0.1:1", "upstream": "http://127.0.0.1:2"}}]}),
         ("enforcement", {"databases": [database | {"enforcement": "observe"}]}),
         ("engine", {"databases": [database | {"engine": "qdrant"}]}),
-        ("policy", {"policy": {"engine": "opa", "opa": {"url": "http://127.0.0.1:8181"}}}),
         ("control", {"control": {"listen": "127.0.0.1:8099"}}),
         ("service", {"service": {"listen": "127.0.0.1:9000"}}),
         ("store", {"store": "sqlite:///other.db"}),
@@ -250,7 +249,8 @@ def test_every_make_command_has_its_target(line: str) -> None:
 def test_every_command_of_the_program_is_documented() -> None:
     """Whoever reads the documentation has met each command once."""
     text = "\n".join(document.read_text("utf-8") for document in DOCUMENTS)
-    names = {str(command.name or (command.callback and command.callback.__name__)) for command in app.registered_commands}
+    commands = [(group, command) for group in ("", "policy ") for command in (policy_app if group else app).registered_commands]
+    names = {f"{group}{command.name or (command.callback and command.callback.__name__)}" for group, command in commands}
 
     assert {name for name in names if f"vecgate {name}" not in text} == set()
     assert "vecgate config schema" in text

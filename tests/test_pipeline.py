@@ -154,16 +154,11 @@ DENIALS: dict[str, tuple[Any, int, str]] = {
         decided(
             {
                 "allow": True,
-                "obligations": [{"type": "detect", "entities": ["URL"], "fields": ["document"], "with": "redact"}],
+                "obligations": [{"type": "detect", "entities": ["PERSON"], "fields": ["document"], "with": "redact"}],
             }
         ),
         403,
-        "detect_unavailable",
-    ),
-    "token mask": (
-        decided({"allow": True, "obligations": [{"type": "mask", "fields": ["a"], "with": "token"}]}),
-        403,
-        "mask_token_unavailable",
+        "entity_unavailable",
     ),
     "full recording": (
         decided({"allow": True, "obligations": [{"type": "record", "level": "full"}]}),

@@ -5,22 +5,24 @@ The pipeline writes into it, `witness` makes entries and spans of it. It holds n
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Literal
 
 import msgspec
 
-from extproc.audit.entry import Fact, Recording
+from extproc.audit.entry import Fact, Found, Recording
 from extproc.decision import Decision, Input, Level
 from extproc.errors import Error, UpstreamError
 from extproc.operation import Operation, Principal
 
 
 class Delivered(msgspec.Struct, kw_only=True):
-    """What came back for one operation: how many records, which fields were masked, how many values of them."""
+    """What came back for one operation: how many records, which fields were masked, how many values of them, and of what was found."""
 
     rows: int = 0
     masked_fields: frozenset[str] = frozenset()
     masked_values: int = 0
+    masked_entities: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 class Account(msgspec.Struct, kw_only=True):
@@ -70,6 +72,9 @@ class Account(msgspec.Struct, kw_only=True):
             rows=delivered.rows if delivered else None,
             masked_fields=tuple(sorted(delivered.masked_fields)) if delivered else (),
             masked_values=delivered.masked_values if delivered else 0,
+            masked_entities=tuple(Found(type=type_, values=count) for type_, count in sorted(delivered.masked_entities.items()))
+            if delivered
+            else (),
         )
 
 

@@ -22,6 +22,13 @@ Kind = Literal["intent", "outcome", "login_rejected", "start", "stop", "policy",
 End = Literal["delivered", "denied", "failed", "aborted"]
 
 
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """How many masked values of the entity `type` were found inside texts."""
+
+    type: str
+    values: int
+
+
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """One operation as the leaf shows it. `rows` and the masked counts are known once there is an answer."""
 
@@ -34,6 +41,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     rows: int | None = None
     masked_fields: tuple[str, ...] = ()
     masked_values: int = 0
+    masked_entities: tuple[Found, ...] = ()
 
 
 class Private(msgspec.Struct, frozen=True, kw_only=True):

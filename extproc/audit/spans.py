@@ -192,6 +192,8 @@ def _told(fact: Fact | None, summary: str) -> Iterator[tuple[str, Value]]:
     yield "vecgate.obligations", fact.obligations
     yield "vecgate.masked.fields", fact.masked_fields
     yield "vecgate.masked.values", fact.masked_values
+    if fact.masked_entities:
+        yield "vecgate.masked.entities", tuple(found.type for found in fact.masked_entities)
 
 
 def _summary(fact: Fact | None) -> str:

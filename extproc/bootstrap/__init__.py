@@ -1,4 +1,4 @@
-"""Envoy's bootstrap, made from ours: a listener for each database, hardened as an edge, and nothing that listens beside them.
+"""Envoy's bootstrap, made from ours: a listener for each database and one for control, hardened as an edge, and nothing beside.
 
 `render` is pure but for looking for the system's certificate authorities. No secret stands in what it returns: certificates,
 keys and JWKS are named by file or environment variable. Written for Envoy 1.40.
@@ -36,6 +36,9 @@ from envoy_data_plane.envoy.config.core.v3 import (
     CidrRange,
     GrpcService,
     GrpcServiceEnvoyGrpc,
+    HeaderValue,
+    HeaderValueOption,
+    HeaderValueOptionHeaderAppendAction,
     Http2ProtocolOptions,
     HttpProtocolOptions,
     HttpProtocolOptionsHeadersWithUnderscoresAction,
@@ -69,6 +72,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v
     HttpConnectionManagerPathWithEscapedSlashesAction,
     HttpConnectionManagerServerHeaderTransformation,
     HttpConnectionManagerTracing,
+    HttpFilter,
 )
 from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections.v3 import DownstreamConnectionsConfig
 from envoy_data_plane.envoy.extensions.resource_monitors.fixed_heap.v3 import FixedHeapConfig
@@ -78,9 +82,10 @@ from envoy_data_plane.google.protobuf import Any as Packed
 from envoy_data_plane.google.protobuf import Struct
 
 from extproc.bootstrap import clusters
-from extproc.bootstrap.filters import METADATA_NAMESPACE, Headers, http_filters, keys_cluster, workers_service
-from extproc.config import admin_path, buffer_bytes, socket_paths
-from extproc.config.types import Config, Database, UpstreamTls
+from extproc.bootstrap.filters import METADATA_NAMESPACE, Headers, control_filters, http_filters, keys_cluster, workers_service
+from extproc.config import admin_path, buffer_bytes, control_path, forms, socket_paths
+from extproc.config.types import Config, Control, Database, ListenerTls, UpstreamTls
+from extproc.control.callers import SOURCE_HEADER, VERIFIED_HEADER
 from extproc.errors import ConfigError
 
 ROUTE_TIMEOUT: Final = timedelta(seconds=120)
@@ -103,6 +108,7 @@ _HEAP: Final = 256 << 20
 _HEAP_MONITOR: Final = "envoy.resource_monitors.fixed_heap"
 _HANDSHAKE_TIMEOUT: Final = timedelta(seconds=10)
 _PRIVATE: Final = 0o600
+_SET: Final = HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 _RUNTIME: Final = Struct.from_dict(
     # Envoy would send its spans five at a time, which costs more than making them.
     {"tracing.opentelemetry.min_flush_spans": 256, "tracing.opentelemetry.flush_interval_ms": 1000}
@@ -152,7 +158,10 @@ def _bootstrap(config: Config, headers: Mapping[str, Headers]) -> Bootstrap:
         overload_manager=_overload(buffer_bytes(config)),
         layered_runtime=LayeredRuntime(layers=[RuntimeLayer(name="vecgate", static_layer=_RUNTIME)]),
         static_resources=BootstrapStaticResources(
-            listeners=[_listener(config, database, headers[database.engine]) for database in config.databases],
+            listeners=[
+                *(_database_listener(config, database, headers[database.engine]) for database in config.databases),
+                *([_control_listener(config, config.control)] if config.control else []),
+            ],
             clusters=[
                 clusters.workers(socket_paths(config), buffer_bytes(config)),
                 *(
@@ -167,6 +176,7 @@ def _bootstrap(config: Config, headers: Mapping[str, Headers]) -> Bootstrap:
                     if issuer.jwks.uri
                 ),
                 *([clusters.collector(config.audit.otlp)] if config.audit.otlp else []),
+                *([clusters.control(control_path(config))] if config.control else []),
             ],
         ),
     )
@@ -199,17 +209,27 @@ def _when_heap_is_used(action: str, part: float) -> OverloadAction:
     return OverloadAction(name=action, triggers=[Trigger(name=_HEAP_MONITOR, threshold=ThresholdTrigger(value=part))])
 
 
-def _listener(config: Config, database: Database, headers: Headers) -> Listener:
+def _database_listener(config: Config, database: Database, headers: Headers) -> Listener:
     if database.listen is None:
         raise ConfigError(f"database {database.name} has no `listen`; it is needed but for `vecgate serve`")
-    address = SocketAddress(address=database.listen.host, port_value=database.listen.port)
-    manager = Filter(
-        name="envoy.filters.network.http_connection_manager", typed_config=Packed.pack(_manager(config, database, headers))
-    )
-    socket = clusters.downstream_socket(database.tls) if database.tls else None
+    manager = _manager(config, _routes(database), http_filters(database, config.identity, config.limits, headers))
+    manager.access_log = [_refusals(database)]
+    return _listener(config, database.listen, database.tls, manager)
+
+
+def _control_listener(config: Config, control: Control) -> Listener:
+    return _listener(config, control.listen, control.tls, _manager(config, _control_routes(), control_filters(config.identity)))
+
+
+def _listener(config: Config, address: forms.Address, tls: ListenerTls | None, connections: HttpConnectionManager) -> Listener:
+    if tls and tls.client_ca and connections.common_http_protocol_options:
+        # A certificate is looked at when a connection begins, and may end while it lasts.
+        connections.common_http_protocol_options.max_connection_duration = _CERTIFIED
+    manager = Filter(name="envoy.filters.network.http_connection_manager", typed_config=Packed.pack(connections))
+    socket = clusters.downstream_socket(tls) if tls else None
     return Listener(
-        name=database.name,
-        address=Address(socket_address=address),
+        name=connections.stat_prefix,
+        address=Address(socket_address=SocketAddress(address=address.host, port_value=address.port)),
         per_connection_buffer_limit_bytes=buffer_bytes(config),
         filter_chains=[
             FilterChain(filters=[manager], transport_socket=socket, transport_socket_connect_timeout=_HANDSHAKE_TIMEOUT)
@@ -217,14 +237,13 @@ def _listener(config: Config, database: Database, headers: Headers) -> Listener:
     )
 
 
-def _manager(config: Config, database: Database, headers: Headers) -> HttpConnectionManager:
+def _manager(config: Config, routes: RouteConfiguration, filters: list[HttpFilter]) -> HttpConnectionManager:
     action = HttpConnectionManagerPathWithEscapedSlashesAction.REJECT_REQUEST
     return HttpConnectionManager(
-        stat_prefix=database.name,
+        stat_prefix=routes.name,
         codec_type=HttpConnectionManagerCodecType.AUTO,
-        route_config=_routes(database),
-        http_filters=http_filters(database, config.identity, config.limits, headers),
-        access_log=[_refusals(database)],
+        route_config=routes,
+        http_filters=filters,
         tracing=_tracing() if config.audit.otlp else None,
         # Who the caller is and what it is trusted with comes from this connection alone, never from a header of its own.
         use_remote_address=True,
@@ -240,8 +259,6 @@ def _manager(config: Config, database: Database, headers: Headers) -> HttpConnec
         server_header_transformation=HttpConnectionManagerServerHeaderTransformation.PASS_THROUGH,
         common_http_protocol_options=HttpProtocolOptions(
             idle_timeout=_IDLE_TIMEOUT,
-            # A certificate is looked at when a connection begins, and may end while it lasts.
-            max_connection_duration=_CERTIFIED if database.tls and database.tls.client_ca else None,
             max_headers_count=_MOST_HEADERS,
             headers_with_underscores_action=HttpProtocolOptionsHeadersWithUnderscoresAction.REJECT_REQUEST,
         ),
@@ -267,6 +284,27 @@ def _routes(database: Database) -> RouteConfiguration:
     action = RouteAction(cluster=_upstream(database), timeout=ROUTE_TIMEOUT, host_rewrite_literal=database.upstream.authority)
     host = VirtualHost(name=database.name, domains=["*"], routes=[Route(match=RouteMatch(prefix="/"), route=action)])
     return RouteConfiguration(name=database.name, virtual_hosts=[host])
+
+
+def _control_routes() -> RouteConfiguration:
+    """Route everything to the control API, with what was found of the token in a header that no client can set.
+
+    Envoy takes header fields off before it sets them, so one that a client sends is gone also where there is nothing to set.
+    """
+    said = {
+        VERIFIED_HEADER: f"%DYNAMIC_METADATA({METADATA_NAMESPACE})%",
+        SOURCE_HEADER: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+    }
+    host = VirtualHost(
+        name=clusters.CONTROL,
+        domains=["*"],
+        routes=[Route(match=RouteMatch(prefix="/"), route=RouteAction(cluster=clusters.CONTROL, timeout=ROUTE_TIMEOUT))],
+        request_headers_to_remove=list(said),
+        request_headers_to_add=[
+            HeaderValueOption(header=HeaderValue(key=name, value=value), append_action=_SET) for name, value in said.items()
+        ],
+    )
+    return RouteConfiguration(name=clusters.CONTROL, virtual_hosts=[host])
 
 
 def _refusals(database: Database) -> AccessLog:

@@ -59,6 +59,7 @@ from extproc.secret import SecretFile, SecretSource
 
 WORKERS: Final = "workers"
 COLLECTOR: Final = "collector"
+CONTROL: Final = "control"
 
 _CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 _MOST_EXCHANGES: Final = 65536
@@ -112,6 +113,16 @@ def workers(sockets: Sequence[Path], buffer: int) -> Cluster:
             successful_active_health_check_uneject_host=True,
             max_ejection_percent=100,
         ),
+    )
+
+
+def control(socket: Path) -> Cluster:
+    """Return the cluster of the control API, on its unix socket."""
+    return Cluster(
+        name=CONTROL,
+        type=ClusterDiscoveryType.STATIC,
+        connect_timeout=_CONNECT_TIMEOUT,
+        load_assignment=_endpoints(CONTROL, [Address(pipe=Pipe(path=str(socket)))]),
     )
 
 

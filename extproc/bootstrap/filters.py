@@ -1,4 +1,4 @@
-"""The filters of one database's listener: tokens are verified, then ext_proc decides, then the router forwards.
+"""The filters of a listener, a database's: tokens are verified, then ext_proc decides, then the router forwards.
 
 Tokens that are missing or do not hold still reach ext_proc, so that the refusal is native and on record; nothing reaches the
 router without ext_proc's answer. There is exactly one ext_proc filter; it fails closed, and no reply changes its modes.
@@ -46,6 +46,7 @@ from envoy_data_plane.google.protobuf import Empty
 
 from extproc.bootstrap.clusters import WORKERS
 from extproc.config.types import Database, Identity, Issuer, Limits
+from extproc.control.callers import CREDENTIAL_HEADERS
 from extproc.identity import SKEW, SPIFFE_ID, SUBJECT
 
 METADATA_NAMESPACE: Final = "envoy.filters.http.jwt_authn"
@@ -68,10 +69,23 @@ Headers = Sequence[tuple[str, str]]
 def http_filters(database: Database, identity: Identity, limits: Limits, headers: Headers) -> list[HttpFilter]:
     """Return the filters of one database's listener, in order."""
     return [
-        HttpFilter(name="envoy.filters.http.jwt_authn", typed_config=Packed.pack(_jwt_authn(identity, headers))),
+        _tokens(identity, headers),
         HttpFilter(name="envoy.filters.http.ext_proc", typed_config=Packed.pack(_ext_proc(database, identity, limits))),
-        HttpFilter(name="envoy.filters.http.router", typed_config=Packed.pack(Router(suppress_envoy_headers=True))),
+        _router(),
     ]
+
+
+def control_filters(identity: Identity) -> list[HttpFilter]:
+    """Return the filters of the control API's listener: whoever has no token that holds is refused there, on record."""
+    return [_tokens(identity, CREDENTIAL_HEADERS), _router()]
+
+
+def _tokens(identity: Identity, headers: Headers) -> HttpFilter:
+    return HttpFilter(name="envoy.filters.http.jwt_authn", typed_config=Packed.pack(_jwt_authn(identity, headers)))
+
+
+def _router() -> HttpFilter:
+    return HttpFilter(name="envoy.filters.http.router", typed_config=Packed.pack(Router(suppress_envoy_headers=True)))
 
 
 def keys_cluster(index: int) -> str:

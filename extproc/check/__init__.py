@@ -10,7 +10,6 @@ import asyncio
 import csv
 import difflib
 import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -25,8 +24,9 @@ from extproc.check.policy_words import Kind, Word, policy_words
 from extproc.check.secrets import secret_warnings
 from extproc.config import load
 from extproc.config.types import Config, Database, EngineName
-from extproc.configured import opa_server, open_safe
+from extproc.configured import ADMINISTRATION, administers, opa_server, open_safe
 from extproc.decision import STRENGTH
+from extproc.detectors import catalogue
 from extproc.engines.build import build
 from extproc.engines.bundle import Bundle, read_bundle
 from extproc.engines.opa import OpaEngine
@@ -44,71 +44,6 @@ _OPA_TIMEOUT: Final = 5.0
 _CONDITIONS: Final = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "in", "nin", "and", "or", "not"})
 _SCOPES: Final = frozenset({"cluster", "collection", "database", "records"})
 _CALLERS: Final = frozenset({"everyone", "role:", "group:", "kind:human", "kind:workload"})
-_ADMINISTRATION: Final = "vecgate/admin/decision"
-_ADMINISTERS: Final = re.compile(r"^package vecgate\.admin\b", re.MULTILINE)
-_ENTITIES: Final = frozenset(
-    {
-        "CREDIT_CARD",
-        "CRYPTO",
-        "DATE_TIME",
-        "EMAIL_ADDRESS",
-        "IBAN_CODE",
-        "IP_ADDRESS",
-        "LOCATION",
-        "MAC_ADDRESS",
-        "MEDICAL_LICENSE",
-        "NRP",
-        "PERSON",
-        "PHONE_NUMBER",
-        "URL",
-        "US_BANK_NUMBER",
-        "US_DRIVER_LICENSE",
-        "US_ITIN",
-        "US_MBI",
-        "US_NPI",
-        "US_PASSPORT",
-        "US_SSN",
-        "UK_NHS",
-        "UK_NINO",
-        "UK_POSTCODE",
-        "UK_PASSPORT",
-        "UK_DRIVING_LICENCE",
-        "UK_VEHICLE_REGISTRATION",
-        "ES_NIF",
-        "ES_NIE",
-        "ES_PASSPORT",
-        "IT_FISCAL_CODE",
-        "IT_DRIVER_LICENSE",
-        "IT_VAT_CODE",
-        "IT_PASSPORT",
-        "IT_IDENTITY_CARD",
-        "PL_PESEL",
-        "SG_NRIC_FIN",
-        "SG_UEN",
-        "AU_ABN",
-        "AU_ACN",
-        "AU_TFN",
-        "AU_MEDICARE",
-        "IN_PAN",
-        "IN_AADHAAR",
-        "IN_VEHICLE_REGISTRATION",
-        "IN_VOTER",
-        "IN_PASSPORT",
-        "IN_GSTIN",
-        "FI_PERSONAL_IDENTITY_CODE",
-        "KR_RRN",
-        "KR_BRN",
-        "KR_DRIVER_LICENSE",
-        "KR_FRN",
-        "KR_PASSPORT",
-        "TH_TNIN",
-        "DE_TAX_ID",
-        "DE_ID_CARD",
-        "SE_PERSONNUMMER",
-        "CA_SIN",
-    }
-)
-"""Presidio's names of entities."""
 
 
 def check(path: Path) -> list[str]:
@@ -150,7 +85,7 @@ def _check_policy(config: Config) -> Iterator[str]:
         source = Source(path=policy.bundle, library=policy.library, key=policy.verification_key)
         files = source.files()
         bundle = read_bundle(files, source.path)
-        entrypoints = (policy.entrypoint, *_administration(bundle))
+        entrypoints = (policy.entrypoint, *([ADMINISTRATION] if administers(bundle) else []))
         if policy.engine == "embedded":
             _check_in_process(bundle, entrypoints)
         elif policy.opa.managed:
@@ -183,11 +118,6 @@ def _check_words(config: Config, words: list[Word]) -> None:
         raise ConfigError(f"{keyed.place}: masks with `hash`, which needs a key; name one in masking.keys")
 
 
-def _administration(policy: Bundle) -> list[str]:
-    """Return the entry point of administration, where the policy has a package for it."""
-    return [_ADMINISTRATION] if any(map(_ADMINISTERS.search, policy.modules.values())) else []
-
-
 async def _opa_warnings(config: Config) -> list[str]:
     """Ask an OPA of somebody else's once: it need not run yet, but nobody should be surprised that all is denied until then."""
     engine = OpaEngine(opa_server(config, open_safe(config)), config.policy.entrypoint, _OPA_TIMEOUT)
@@ -214,7 +144,7 @@ def _vocabulary(config: Config) -> dict[Kind, frozenset[str]]:
         "kind": _literals(Principal, "kind"),
         "operator": frozenset(STRENGTH) - {"partial"},
         "condition": _CONDITIONS,
-        "entity": _ENTITIES,
+        "entity": catalogue(config.detection).entities,
         "caller": _CALLERS,
     }
 

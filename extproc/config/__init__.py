@@ -6,14 +6,15 @@ does not exist yet is refused, never ignored. Nothing here opens what the file n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from extproc.config.forms import Url
+from extproc.config.forms import Address, Url
 from extproc.config.reader import Reader
-from extproc.config.types import Config, Database, Issuer, ListenerTls, Opa, Policy, UpstreamTls
+from extproc.config.types import Config, Control, Database, Issuer, ListenerTls, Opa, Policy, UpstreamTls
 from extproc.errors import ConfigError
 from extproc.secret import SecretReference, SecretVault
 
@@ -26,6 +27,7 @@ _OWN_HEADERS: Final = frozenset(
     {"host", "content-length", "content-type", "content-encoding", "connection", "transfer-encoding", "te"}
 )
 
+_ADMIN: Final = re.compile(r"(?:role|group):.+")
 _BUFFER_MARGIN: Final = 512 << 10
 _DISCOVERY: Final = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
 
@@ -51,6 +53,11 @@ def socket_paths(config: Config) -> list[Path]:
 def admin_path(config: Config) -> Path:
     """Return the unix socket of Envoy's admin interface, in the same private directory as the workers' sockets."""
     return config.service.socket.with_name("envoy-admin.sock")
+
+
+def control_path(config: Config) -> Path:
+    """Return the unix socket of the control API, in the same private directory as the workers' sockets."""
+    return config.service.socket.with_name("control.sock")
 
 
 def opa_path(config: Config) -> Path:
@@ -86,12 +93,15 @@ def _complaints(config: Config) -> Iterator[Complaint]:
     yield from _repeated("databases", "listen", [str(each.listen) if each.listen else None for each in config.databases])
     authorities = [each.match.authority.lower() if each.match else None for each in config.databases]
     yield from _repeated("databases", "match.authority", authorities)
+    if config.control:
+        yield from _about_control(config.control, config.databases)
     yield from _about_identity(config)
     yield from _about_workloads(config)
     yield from _about_policy(config.policy)
     yield from _about_secrets(config)
     yield from _about_store(config)
     yield from _repeated("masking.keys", "id", [key.id for key in config.masking.keys])
+    yield from _about_recognisers(config)
     if max(len(bytes(path)) for path in (*socket_paths(config), admin_path(config))) > _LONGEST_SOCKET:
         yield "service.socket", f"is too long for a unix socket; at most {_LONGEST_SOCKET} bytes, so choose a shorter directory"
 
@@ -106,14 +116,12 @@ def _unbuilt(config: Config) -> Iterator[Complaint]:
             yield f"{where}.grpc", "is not available yet; remove it"
         if each.enforcement == "observe":
             yield f"{where}.enforcement", "`observe` is not available yet; use enforce"
-    if config.control:
-        yield "control", "is not available yet; remove it"
     if config.service.listen or config.service.tls or config.service.peers:
         yield "service", "only `socket` is available yet; remove the other keys"
 
 
 def _about_database(each: Database, where: str) -> Iterator[Complaint]:
-    yield from _about_tls(each, where)
+    yield from _about_listener(each.listen, each.tls, where)
     yield from _about_client_tls(each.upstream_tls, each.upstream, f"{where}.upstream_tls")
     if each.credential and each.credential.header in _OWN_HEADERS:
         yield (
@@ -150,10 +158,10 @@ def _about_opa(opa: Opa) -> Iterator[Complaint]:
         yield from _about_client_tls(opa.tls, opa.url, "policy.opa.tls")
 
 
-def _about_tls(each: Database, where: str) -> Iterator[Complaint]:
-    match each.tls:
+def _about_listener(listen: Address | None, tls: ListenerTls | None, where: str) -> Iterator[Complaint]:
+    match tls:
         case None:
-            if each.listen and not each.listen.loopback:
+            if listen and not listen.loopback:
                 yield f"{where}.listen", "is not on loopback, so `tls` is needed, or `tls: {insecure: true}`"
         case ListenerTls(insecure=True, certificate=None, key=None, client_ca=None):
             pass
@@ -201,6 +209,16 @@ def _about_store(config: Config) -> Iterator[Complaint]:
         yield "store", "is not on this machine, so it needs ?sslmode=verify-full: whoever answers in its place could lift locks"
 
 
+def _about_control(control: Control, databases: Sequence[Database]) -> Iterator[Complaint]:
+    yield from _about_listener(control.listen, control.tls, "control")
+    if control.listen in [each.listen for each in databases]:
+        yield "control.listen", "is a database's; it must be its own"
+    if control.url and not control.url.tls and not control.url.loopback:
+        yield "control.url", "must be https:// off loopback, for people's tokens cross to it"
+    if not all(_ADMIN.fullmatch(admin) for admin in control.admins):
+        yield "control.admins", "are role:NAME and group:NAME"
+
+
 def _about_identity(config: Config) -> Iterator[Complaint]:
     issuers = config.identity.issuers
     if not issuers:
@@ -237,6 +255,15 @@ def _about_issuer(each: Issuer, where: str) -> Iterator[Complaint]:
         yield f"{where}.jwks.uri", "must be https://, for whoever changes the keys can be anybody"
     if each.jwks.ca and not (each.jwks.uri and each.jwks.uri.tls):
         yield f"{where}.jwks.ca", "verifies an https `uri`; name one, or remove it"
+
+
+def _about_recognisers(config: Config) -> Iterator[Complaint]:
+    for index, each in enumerate(config.detection.recognisers):
+        where = f"detection.recognisers[{index}]"
+        if (each.pattern is None) == (not each.terms):
+            yield where, "needs either `pattern` or `terms`"
+        if each.terms and (each.validator or each.context):
+            yield where, "`validator` and `context` go with a `pattern`"
 
 
 def _repeated(where: str, name: str, found: list[str | None]) -> Iterator[Complaint]:

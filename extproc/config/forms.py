@@ -179,6 +179,8 @@ SPIFFE: Final = Form(
     pattern=r"spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]{1,255}){0,32}(/\*)?",
 )
 SUBJECT: Final = Form(what="a certificate's subject as RFC 2253 writes it, such as CN=batch,O=Example", pattern=r"[ -~]{1,512}")
+ENTITY: Final = Form(what="the name of an entity such as EMPLOYEE_ID", pattern=r"[A-Z][A-Z0-9_]{1,63}")
+PHRASE: Final = Form(what="text of one line", pattern=r"[^\x00-\x1f\x7f]{1,4096}")
 ENVIRONMENT: Final = Form(what="the name of an environment variable", pattern=r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 Size = Annotated[int, SIZE]
@@ -197,3 +199,5 @@ Text = Annotated[str, TEXT]
 VaultPath = Annotated[str, VAULT_PATH]
 SpiffeId = Annotated[str, SPIFFE]
 Subject = Annotated[str, SUBJECT]
+Entity = Annotated[str, ENTITY]
+Phrase = Annotated[str, PHRASE]

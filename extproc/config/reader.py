@@ -25,6 +25,7 @@ _TAG: Final = "tag:yaml.org,2002:"
 _NAMES: Final[Mapping[type, tuple[str, str]]] = {
     str: ("str", "text; put it in quotes if it looks like something else"),
     int: ("int", "a whole number"),
+    float: ("float", "a number"),
     bool: ("bool", "true or false"),
 }
 _FORMS: Final = "{file: PATH} or {env: NAME}"
@@ -165,7 +166,8 @@ class Reader:
 
     def _scalar(self, node: yaml.Node, kind: type, where: str) -> Any:
         tag, words = _NAMES[kind]
-        if not isinstance(node, yaml.ScalarNode) or node.tag != _TAG + tag:
+        tags = {tag, "int"} if kind is float else {tag}
+        if not isinstance(node, yaml.ScalarNode) or node.tag.removeprefix(_TAG) not in tags:
             raise self.error(where, f"must be {words}")
         try:
             return yaml.SafeLoader("").construct_object(node)

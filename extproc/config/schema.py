@@ -16,7 +16,7 @@ from extproc.secret import SecretFile
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _PATH: Final = {"type": "string", "minLength": 1}
-_PLAIN: Final[dict[type, str]] = {str: "string", int: "integer", bool: "boolean"}
+_PLAIN: Final[dict[type, str]] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
 def schema() -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _source(kept: Kept) -> dict[str, Any]:
 
 def _default(member: Field[Any]) -> dict[str, Any]:
     match member.default:
-        case str() | int() as plain:
+        case str() | int() | float() as plain:
             return {"default": plain}
         case Path() as path:
             return {"default": str(path)}

@@ -16,12 +16,14 @@ from extproc.config.forms import (
     Authority,
     BaseUrl,
     Duration,
+    Entity,
     Entrypoint,
     HeaderName,
     HostName,
     ListenAddress,
     Name,
     Origin,
+    Phrase,
     Size,
     SpiffeId,
     StorePlace,
@@ -31,6 +33,7 @@ from extproc.config.forms import (
     Url,
     VaultPath,
 )
+from extproc.detection.custom import Validator
 from extproc.secret import SecretFile, SecretReference, SecretSource
 
 
@@ -276,13 +279,42 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recogniser:
+    """Values of one's own: of a pattern, or in a list of terms."""
+
+    entity: Annotated[Entity, "what policies call them"]
+    pattern: Annotated[Phrase | None, "RE2's syntax; where it has a group, the group is the value"] = None
+    terms: Annotated[tuple[Phrase, ...], "names, found as whole words in any letter case"] = ()
+    validator: Annotated[Validator | None, "the check digit that a value of the pattern has"] = None
+    context: Annotated[tuple[Phrase, ...], "words beside a value of the pattern that make it surer by 0.35"] = ()
+    score: Annotated[float, Range(least=0, most=1), "how sure a value of the pattern is by itself"] = 0.6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presidio:
+    """What finds names of persons and places."""
+
+    model: Annotated[Text, "the package of a model of spaCy's, which must be installed"]
+    language: Annotated[Text, "the model's language, as Presidio calls it"] = "en"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """What is found inside texts, besides what is built in."""
+
+    threshold: Annotated[float, Range(least=0, most=1), "findings that are less sure are none"] = 0.5
+    recognisers: Annotated[tuple[Recogniser, ...], "values of one's own"] = ()
+    presidio: Annotated[Presidio | None, "names of persons and places; needs the extra `presidio`"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """The control API and its console."""
+    """The control API."""
 
     listen: Annotated[ListenAddress, "where people connect"]
     tls: Annotated[ListenerTls | None, "as a database's"] = None
     url: Annotated[AnyUrl | None, "how people reach it"] = None
-    admins: Annotated[tuple[Text, ...], "role:NAME or group:NAME"] = ()
+    admins: Annotated[tuple[Text, ...], "role:NAME or group:NAME; who administers where the policy does not say"] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +354,7 @@ class Config:
     audit: Annotated[Audit, "where evidence goes"] = field(default_factory=Audit)
     masking: Annotated[Masking, "what masks with a key"] = field(default_factory=Masking)
     secrets: Annotated[Secrets, "where secrets are that are in no file"] = field(default_factory=Secrets)
+    detection: Annotated[Detection, "what is found inside texts"] = field(default_factory=Detection)
     control: Annotated[Control | None, "the control API"] = None
     service: Annotated[Service, "where Envoy reaches this service"] = field(default_factory=Service)
     store: Annotated[StorePlace, "where locks are kept"] = STORE

@@ -24,6 +24,8 @@ from extproc.secret import Secret
 
 COLLECTION: Final = "support-tickets"
 PERSONAL: Final = ("name", "email", "phone", "card", "api_key")
+FOUND: Final = {"email": "[EMAIL_ADDRESS]", "phone": "[PHONE_NUMBER]", "card": "[CREDIT_CARD]", "api_key": "[API_KEY]"}
+"""Personal fields whose values are also found inside texts, and what stands there in their place."""
 """The metadata fields that hold personal or secret values."""
 
 _REFUSAL: Final = re.compile(r"denied by Vecgate: ([a-z0-9_]+) \(exchange ([^)\s]+)\)")
@@ -142,13 +144,17 @@ class Stage:
         return refusal
 
 
-def leaks(text: str, tickets: Iterable[Ticket]) -> list[str]:
-    """Return which personal values of `tickets` stand in `text`, as ``field of ticket``; never the values."""
-    found = []
-    for ticket in tickets:
-        for name in PERSONAL:
-            value = str(ticket.metadata.get(name, ""))
-            grouped = " ".join(value[start : start + 4] for start in range(0, len(value), 4)) if name == "card" else value
-            if value and (value in text or grouped in text):
-                found.append(f"{name} of {ticket.id}")
-    return found
+def leaks(text: str, tickets: Iterable[Ticket], fields: Iterable[str] = PERSONAL) -> list[str]:
+    """Return which values of `tickets` in personal `fields` stand in `text`, as ``field of ticket``; never the values."""
+    return [
+        f"{name} of {ticket.id}"
+        for ticket in tickets
+        for name in fields
+        if any(value in text for value in written(name, str(ticket.metadata.get(name, ""))))
+    ]
+
+
+def written(field: str, value: str) -> list[str]:
+    """Return the ways in which a value is written in tickets: a card's digits also in groups of four."""
+    grouped = " ".join(value[start : start + 4] for start in range(0, len(value), 4))
+    return [*([value] if value else []), *([grouped] if value and field == "card" else [])]

@@ -54,9 +54,8 @@ def pack(files: Files) -> bytes:
 def _name(member: tarfile.TarInfo) -> str:
     name = member.name.removeprefix("./").removeprefix("/")
     path = PurePosixPath(name)
-    if not member.isreg() or member.issparse() or not name or "\\" in name or "\0" in name or ".." in path.parts:
-        raise _wrong("holds something other than plain files")
-    if str(path) != name or path.is_absolute():
+    plain = member.isreg() and not member.issparse() and name.isprintable() and "\\" not in name
+    if not plain or ".." in path.parts or path.is_absolute() or str(path) != name or not name:
         raise _wrong("holds something other than plain files")
     return name
 

@@ -76,7 +76,7 @@ def read_manifest(files: Files, place: Path) -> dict[str, Any]:
         return {}
     manifest = _document(files[MANIFEST], place / MANIFEST)
     if foreign := manifest.keys() - _UNDERSTOOD:
-        raise ConfigError(f"{place / MANIFEST}: `{min(foreign)}` changes what the files mean to OPA and is not understood here")
+        raise ConfigError(f"{place / MANIFEST}: {min(foreign)!r} changes what the files mean to OPA and is not understood here")
     if manifest.get("rego_version", 1) != 1:
         raise ConfigError(f"{place / MANIFEST}: `rego_version` must be 1; write the policy in today's Rego")
     return manifest

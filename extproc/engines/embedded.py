@@ -16,8 +16,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
-from extproc.decision import Input, decode
-from extproc.engines.engine import Decided, Told, encode
+from extproc.decision import decode
+from extproc.engines.engine import Decided, Question, Told, encode
 from extproc.engines.process import Process
 from extproc.engines.source import Source
 from extproc.engines.watch import LOOK_EVERY, Watch
@@ -81,8 +81,8 @@ class EmbeddedEngine:
         """The revision of the policy that decides now."""
         return self._policy.revision
 
-    async def decide(self, asked: Input) -> Decided:
-        """Return the decision of one operation. Raises `EngineError` for anything but one decision, in time."""
+    async def decide(self, asked: Question) -> Decided:
+        """Return the decision of one operation, or one act. Raises `EngineError` for anything but one decision, in time."""
         if self._closed:
             raise EngineError("the policy engine is closed")
         loop = asyncio.get_running_loop()

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from extproc import administration
 from extproc.decision import Decision, Input
 from extproc.errors import EngineError
 
@@ -20,6 +21,9 @@ _LONGEST_INPUT: Final = 64 << 10
 _MOST_CHANGES: Final = 3
 """How often the policy may change while one exchange is decided, before it is denied."""
 
+
+Question = Input | administration.Input
+"""What an engine may be asked: about an operation, or about an act."""
 
 Told = Callable[[str], Awaitable[None]]
 """Who is told of a new revision; it raises `AuditError` where that cannot be put on record."""
@@ -46,7 +50,7 @@ class Engine(Protocol):
         """Let go of what the engine holds."""
 
 
-def encode(asked: Input) -> bytes:
+def encode(asked: Question) -> bytes:
     """Return the JSON of a policy input. Raises `EngineError` for one that no engine is to be asked about."""
     try:
         document = _ENCODE(asked)

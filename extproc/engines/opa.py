@@ -19,11 +19,10 @@ from ssl import SSLContext
 from typing import Final
 
 import aiohttp
-import msgspec
 
-from extproc.decision import MOST_BYTES, Input, decode
-from extproc.engines.bundle import plain_revision
-from extproc.engines.engine import Decided, Told, encode
+from extproc.decision import MOST_BYTES, decode
+from extproc.engines.engine import Decided, Question, Told, encode
+from extproc.engines.opa_answer import Answer, read_answer, unreadable
 from extproc.engines.watch import LOOK_EVERY
 from extproc.errors import AuditError, ConfigError, EngineError
 
@@ -38,7 +37,6 @@ _MOST_ANSWER: Final = MOST_BYTES + (16 << 10)
 """Bytes of an answer: a decision, and what OPA says around it."""
 _QUERY: Final = "provenance=true&strict-builtin-errors=true"  # a builtin that fails is an error, as it is in process
 _NOTHING: Final = b'{"input":null}'
-_CONFLICT: Final = "eval_conflict_error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,31 +50,6 @@ class Server:
     """The name that its certificate must have, where that is not the URL's host."""
     token: Callable[[], str | None] = lambda: None
     """The bearer token of now; may raise `ConfigError`."""
-
-
-class _Revision(msgspec.Struct, frozen=True):
-    revision: str = ""
-
-
-class _Provenance(msgspec.Struct, frozen=True):
-    bundles: dict[str, _Revision] = {}
-
-
-class _Answer(msgspec.Struct, frozen=True):
-    result: msgspec.Raw = msgspec.Raw()
-    provenance: _Provenance = _Provenance()
-
-
-class _Error(msgspec.Struct, frozen=True):
-    code: str = ""
-
-
-class _Failure(msgspec.Struct, frozen=True):
-    errors: tuple[_Error, ...] = ()
-
-
-_ANSWER: Final = msgspec.json.Decoder(_Answer)
-_FAILURE: Final = msgspec.json.Decoder(_Failure)
 
 
 class OpaEngine:
@@ -103,8 +76,8 @@ class OpaEngine:
         """The newest revision that OPA named."""
         return self._revision
 
-    async def decide(self, asked: Input) -> Decided:
-        """Return the decision of one operation. Raises `EngineError` for anything but one decision, in time.
+    async def decide(self, asked: Question) -> Decided:
+        """Return the decision of one operation, or one act. Raises `EngineError` for anything but one decision, in time.
 
         Of a policy that is new it returns none before that is on record; `AuditError` where it cannot be.
         """
@@ -113,12 +86,12 @@ class OpaEngine:
         document = encode(asked)
         if self._silent >= _MOST_SILENT:
             raise EngineError("the OPA server does not answer, and is asked again once it does")
-        answer, revision = await self._ask(b'{"input":' + document + b"}")
+        answer = await self._ask(b'{"input":' + document + b"}")
         if self._news:
             await self._tell()
-        if not answer.result:
+        if answer.value is None:
             raise EngineError("the policy gives no decision", code="policy_undefined")
-        return Decided(decision=decode(bytes(answer.result)), revision=revision)
+        return Decided(decision=decode(answer.value), revision=answer.revision)
 
     async def look(self) -> None:
         """Ask without an input, only to learn whether OPA answers, and under which revision. Raises `EngineError`."""
@@ -171,20 +144,11 @@ class OpaEngine:
         if self._open is not None:
             await self._open.close()
 
-    async def _ask(self, document: bytes) -> tuple[_Answer, str]:
-        """Return what OPA answers, and the revision it names. Raises `EngineError`."""
+    async def _ask(self, document: bytes) -> Answer:
+        """Return what OPA answers. Raises `EngineError`."""
         began = self._answers
-        status, content = await self._post(document)
-        match status:
-            case 200:
-                answer = _read(content)
-            case 401 | 403:
-                raise EngineError("the OPA server does not let this gateway ask", code="policy_refused")
-            case 500:
-                raise _failure(content)
-            case _:
-                raise _unreadable()
-        revision = _revision(answer.provenance)
+        answer = read_answer(*await self._post(document))
+        revision = answer.revision
         self._answers += 1
         # Answers overtake each other: one that was under way when the revision was learned may be of an older policy.
         learned = revision != self._revision and began >= self._learned
@@ -192,7 +156,7 @@ class OpaEngine:
             self._revision, self._learned = revision, self._answers
         if learned or revision not in self._known:
             self._news[revision] = None
-        return answer, revision
+        return answer
 
     async def _post(self, document: bytes) -> tuple[int, bytes]:
         headers = {"content-type": "application/json", "accept-encoding": "identity"}
@@ -212,7 +176,7 @@ class OpaEngine:
             self._unanswered()
             raise EngineError("the OPA server did not decide in time", code="policy_late") from error
         except (aiohttp.ClientResponseError, aiohttp.ClientPayloadError) as error:
-            raise _unreadable() from error
+            raise unreadable() from error
         except (aiohttp.ClientError, OSError) as error:
             self._unanswered()
             raise EngineError("the OPA server cannot be reached") from error
@@ -248,34 +212,3 @@ async def _bounded(stream: aiohttp.StreamReader) -> bytes:
         if len(content) > _MOST_ANSWER:
             raise EngineError("the OPA server's answer is too long", code="decision_invalid")
     return bytes(content)
-
-
-def _read(content: bytes) -> _Answer:
-    try:
-        return _ANSWER.decode(content)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise _unreadable() from error
-
-
-def _revision(found: _Provenance) -> str:
-    """Return the revision of OPA's bundle; of several, all of them by name."""
-    named = sorted((name, bundle.revision) for name, bundle in found.bundles.items())
-    text = named[0][1] if len(named) == 1 else ",".join(f"{name}={revision}" for name, revision in named)
-    if not plain_revision(text) or not all(revision for _, revision in named):
-        raise EngineError("the OPA server has no policy whose bundle names a revision", code="policy_unversioned")
-    return text
-
-
-def _failure(content: bytes) -> EngineError:
-    """Return what a failed evaluation means. OPA's text may quote the input, so it goes no further."""
-    try:
-        errors = _FAILURE.decode(content).errors
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return _unreadable()
-    if any(error.code == _CONFLICT for error in errors):
-        return EngineError("the policy gives several decisions", code="policy_ambiguous")
-    return EngineError("the policy failed", code="policy_error")
-
-
-def _unreadable() -> EngineError:
-    return EngineError("what answers in OPA's place is not OPA", code="policy_unreadable")

@@ -3,7 +3,8 @@
 The compiler accepts what OPA refuses: builtins that do not exist, and names that nothing defines, which then are undefined
 for ever, so that ``not denied`` with a slip in it holds always. Both are errors here. Comparisons of order get a guard: the
 library orders values of two types otherwise than OPA does (``null`` after numbers), so anything but two numbers ends the
-evaluation with an error instead of a wrong answer. ``with`` is refused, because it does not always replace what it names.
+evaluation with an error instead of a wrong answer. What is not negated is taken out of negations (`negation`). ``with`` is
+refused, because it does not always replace what it names.
 Plans are JSON in the form of OPA's intermediate representation; pure.
 """
 
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from extproc.engines import builtins
 from extproc.engines.escapes import veil_literal
+from extproc.engines.negation import hoist
 from extproc.errors import ConfigError
 
 FOLDER_MARK: Final = ":"
@@ -31,6 +33,9 @@ _GUARD_DECLARED: Final = {
 _INPUT_AND_DATA: Final = (0, 1)
 _SETS: Final = ("target", "result")  # the members of a statement that give a local its value
 _SCAN: Final = "ScanStmt"
+_SCANNED: Final = ("key", "value")  # what a scan gives a value; elsewhere these are operands
+_NO_VALUE: Final = frozenset({"ResetLocalStmt", "AssignVarOnceStmt", "ObjectMergeStmt"})
+"""Statements whose target has no value of its own yet, must have the same, or has it grow."""
 _REFUSED: Final = {
     "CallDynamicStmt": "a rule is called by a computed name; name it",
     "WithStmt": "`with` is not proven for the embedded engine: write a function of what it replaces",
@@ -53,6 +58,9 @@ def prepare(plan: Json) -> None:
         _require_proven(declared["name"], "the policy")
     for function in plan["funcs"]["funcs"]:
         _require_assigned(function, files)
+        for block in function["blocks"]:
+            _require_assigned_once(block, frozenset((*_INPUT_AND_DATA, *function["params"])), files)
+            block["stmts"] = hoist(block["stmts"], lambda statement: _place(statement, files))
     _guard(plan)
     for string in plan["static"]["strings"]:
         string["value"] = _veiled(string["value"])
@@ -68,15 +76,32 @@ def _require_assigned(function: Json, files: list[str]) -> None:
     statements = list(_statements(function["blocks"]))
     assigned = {*_INPUT_AND_DATA, *function["params"], function["return"]}
     for statement in statements:
-        members = statement["stmt"]
-        assigned.update(members[name] for name in _SETS if name in members)
-        if statement["type"] == _SCAN:
-            assigned.update((members["key"], members["value"]))
+        assigned |= _given(statement)
     for statement in statements:
         if not assigned.issuperset(_read_locals(statement)):
             place = _place(statement, files)
             rule = function["name"].removeprefix("g0.")
             raise ConfigError(f"{place}: {rule} uses a name that nothing defines; `opa check` shows which")
+
+
+def _require_assigned_once(block: Json, assigned: frozenset[int], files: list[str]) -> None:
+    """Refuse a block that gives a local a second value, which the library takes and OPA does not."""
+    for statement in block["stmts"]:
+        members = statement["stmt"]
+        given = _given(statement)
+        if statement["type"] not in _NO_VALUE:
+            if not assigned.isdisjoint(given):
+                place = _place(statement, files)
+                raise ConfigError(f"{place}: a name is given a second value; compare with `==`")
+            assigned |= given
+        for inner in (*members.get("blocks", ()), *([members["block"]] if "block" in members else ())):
+            _require_assigned_once(inner, assigned, files)
+
+
+def _given(statement: Json) -> frozenset[int]:
+    """Return the locals that a statement gives a value."""
+    names = (*_SETS, *(_SCANNED if statement["type"] == _SCAN else ()))
+    return frozenset(statement["stmt"][name] for name in names if name in statement["stmt"])
 
 
 def _read_locals(statement: Json) -> Iterator[int]:

@@ -24,6 +24,8 @@ from extproc.errors import ConfigError, EngineError
 _ERROR_PLACE: Final = re.compile(r"\(error \d+:([^|]+)\|(\d+)\|")
 _ERROR_TEXT: Final = re.compile(r"\(errormsg \d+:([^)\n]*)\)")
 _CONFLICT: Final = re.compile(r"\(errormsg \d+:(?:.* must not produce multiple outputs|object keys must be unique)")
+_TOKEN: Final = re.compile(r"""\#[^\n]*|`[^`]*`|"(?:[^"\\\n]|\\.)*"|[:=!<>]=|(?P<unifies>=)""")
+"""A comment, a string, a comparison or assignment, or a bare ``=``."""
 _UNDEFINED: Final = "undefined"
 
 
@@ -44,6 +46,8 @@ class Program:
     @classmethod
     def compile(cls, bundle: Bundle, entrypoints: tuple[str, ...]) -> Program:
         """Compile `bundle`. Raises `ConfigError` for what does not compile or may not run in process."""
+        for name, text in bundle.modules.items():
+            _require_no_unification(name, text)
         source = _interpreter()
         try:
             data = json.dumps(veil_value(bundle.data), ensure_ascii=False)
@@ -110,6 +114,14 @@ def _interpreter() -> Any:
     interpreter.log_level = regopy.LogLevel.NONE
     interpreter.strict_built_in_errors = True
     return interpreter
+
+
+def _require_no_unification(name: str, text: str) -> None:
+    """Refuse ``=``: where a name has a value already, or is a rule's, the library gives it another one and compares nothing."""
+    for token in _TOKEN.finditer(text):
+        if token["unifies"]:
+            line = text.count("\n", 0, token.start()) + 1
+            raise ConfigError(f"{name}:{line}: `=` is not proven for the embedded engine: write `:=` or `==`")
 
 
 def _require_entrypoints(plan: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """What takes a value's place under each mask operator.
 
-Every form can be told from a real value: ``[REDACTED]``, ``[hash:<key id>:<32 hex digits>]``, ``[****1234]``. Null stays null,
-for it says only that nothing is there. Values are raw JSON in and out; pure, the key is passed in.
+Every form can be told from a real value: ``[REDACTED]``, ``[hash:<key id>:<32 hex digits>]``, ``[token:<key id>:<base64url>]``,
+``[****1234]``. Null stays null, for it says only that nothing is there. Values are raw JSON in and out; pure, the key is passed in.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import msgspec
 
 from extproc.decision import Operator, PartialOperator
 from extproc.errors import Unfulfillable
+from extproc.obligations.tokens import Place, seal
 from extproc.secret import Secret
 
 NULL: Final = msgspec.Raw(b"null")
@@ -26,6 +27,7 @@ _STARS: Final = "****"
 """As many for a short value as for a long one, so that the length is hidden."""
 
 _HASH_PURPOSE: Final = b"vecgate mask hash 1"
+_TOKEN_PURPOSE: Final = b"vecgate mask token 1"
 _HASH_LENGTH: Final = 32  # hex digits: 128 bits, beyond any collision
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _EXTENDING: Final = frozenset({"Mn", "Mc", "Me", "Cf"})  # marks; joiners, selectors and other characters without a shape
@@ -35,13 +37,14 @@ _JOINER: Final = "\u200d"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskKey:
-    """The key of `hash`, and its id, which shows in each hash so that the hashes of two keys are not compared.
+    """A key of `hash` and `token`, and its id, which shows in each, so that those of two keys are not compared.
 
-    `subkey` is derived: what the key is used for elsewhere tells nothing of the hashes.
+    Both parts are derived: what the key is used for in one place tells nothing of another.
     """
 
     id: str
     subkey: Secret
+    cipher: Secret
 
     @classmethod
     def derive(cls, key_id: str, secret: Secret) -> MaskKey:
@@ -49,7 +52,8 @@ class MaskKey:
         if _KEY_ID.fullmatch(key_id) is None:
             message = "the id of a masking key is 1 to 63 letters, digits, '-' or '_'"
             raise ValueError(message)
-        return cls(key_id, Secret(hmac.digest(secret.reveal(), _HASH_PURPOSE, "sha256")))
+        subkey = hmac.digest(secret.reveal(), _HASH_PURPOSE, "sha256")
+        return cls(key_id, Secret(subkey), Secret(hmac.digest(secret.reveal(), _TOKEN_PURPOSE, "sha512")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +65,9 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """Each value is replaced by one made of it."""
+    """Each value is replaced by one made of it and of the path of its field."""
 
-    make: Callable[[msgspec.Raw], msgspec.Raw]
+    make: Callable[[msgspec.Raw, str], msgspec.Raw]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,8 @@ Veil = Constant | Derived | Dropped
 """An operator, ready to be applied."""
 
 
-def veil(operator: Operator, key: MaskKey | None) -> Veil:
-    """Return `operator` ready to be applied. Raises `Unfulfillable` where this gateway cannot."""
+def veil(operator: Operator, key: MaskKey | None, database: str = "", collection: str | None = None) -> Veil:
+    """Return `operator` ready to be applied to records of a collection. Raises `Unfulfillable` where this gateway cannot."""
     match operator:
         case "redact":
             return Constant(REDACTED)
@@ -87,11 +91,17 @@ def veil(operator: Operator, key: MaskKey | None) -> Veil:
         case "hash":
             if key is None:
                 raise Unfulfillable("the policy asks for hashes, and no masking key is configured", code="mask_key_missing")
-            return Derived(lambda raw: _hashed(raw, key))
+            return Derived(lambda raw, _: _hashed(raw, key))
         case PartialOperator(partial=partial):
-            return Derived(lambda raw: _partly(raw, partial.keep_last))
+            return Derived(lambda raw, _: _partly(raw, partial.keep_last))
         case "token":
-            raise Unfulfillable("reversible tokens are not available yet", code="mask_token_unavailable")
+            if key is None:
+                raise Unfulfillable("the policy asks for tokens, and no masking key is configured", code="mask_key_missing")
+            return Derived(lambda raw, path: _token(raw, key, Place(database=database, collection=collection, field=path)))
+
+
+def _token(raw: msgspec.Raw, key: MaskKey, place: Place) -> msgspec.Raw:
+    return msgspec.Raw(f'"{seal(key.id, key.cipher, place, raw)}"'.encode())
 
 
 # --- hash ---------------------------------------------------------------------------------------------------------------
@@ -99,20 +109,20 @@ def veil(operator: Operator, key: MaskKey | None) -> Veil:
 
 def _hashed(raw: msgspec.Raw, key: MaskKey) -> msgspec.Raw:
     """Return the keyed hash of a value: the same for the same value in every field, worker and run."""
-    text = msgspec.json.encode(_plain(msgspec.json.decode(raw)), order="sorted")
+    text = msgspec.json.encode(plain(msgspec.json.decode(raw)), order="sorted")
     digest = hmac.digest(key.subkey.reveal(), text, "sha256").hex()[:_HASH_LENGTH]
     return msgspec.Raw(f'"[hash:{key.id}:{digest}]"'.encode())
 
 
-def _plain(value: Any) -> Any:
-    """Return `value` with whole floats as integers: 1 and 1.0 are one JSON number (RFC 8785, section 3.2.2.3)."""
+def plain(value: Any) -> Any:
+    """Return a JSON value with whole floats as integers: 1 and 1.0 are one JSON number (RFC 8785, section 3.2.2.3)."""
     match value:
         case float() if value.is_integer():
             return int(value)
         case list():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
         case dict():
-            return {name: _plain(item) for name, item in value.items()}
+            return {name: plain(item) for name, item in value.items()}
         case _:
             return value
 

@@ -113,6 +113,12 @@ class Adapter(Protocol):
         Raises `Unfulfillable` for what this adapter cannot do to it, `Denied` for what may not be written.
         """
 
+    def stored(self, reading: Reading) -> bytes:
+        """Return as JSON what the request would store: values of records, texts, descriptions. Empty where it stores nothing.
+
+        No filters: a mask that has been stored must be found to be taken out again.
+        """
+
     def write(self, reading: Reading) -> Outgoing:
         """Return the canonical bytes of a reading; `write(read(x))` means what `x` means."""
 

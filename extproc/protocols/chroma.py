@@ -33,6 +33,9 @@ _MOST_QUESTIONS: Final = 1024
 """How many questions are kept ready; each is about one collection."""
 _OUTDATING: Final = frozenset({"create", "drop", "clear", "fork", "attach"})
 """Kinds of requests after which collections are there that were not, or the other way round."""
+_STORING: Final = frozenset({"add", "update", "create", "alter"})
+_STORED: Final = frozenset({"documents", "metadatas", "uris", "metadata", "new_metadata"})
+"""Members that are kept as they are sent, but for ids and vectors."""
 _JSON: Final = re.compile(r'application/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?', re.IGNORECASE)
 
 
@@ -117,6 +120,13 @@ class Chroma:
             form = chroma_records.narrowed(form, terms)
         reserved = chroma_records.reservation(form, terms[0])
         return Reading(operations=reading.operations, form=form, questions=asked, outdates=reading.outdates, reserves=reserved)
+
+    def stored(self, reading: Reading) -> bytes:
+        """Return as JSON what the request would store; empty where it stores nothing."""
+        form = _form(reading)
+        if form.kind not in _STORING:
+            return b""
+        return msgspec.json.encode({name: value for name, value in (form.body or {}).items() if name in _STORED})
 
     def write(self, reading: Reading) -> Outgoing:
         """Return the canonical bytes of a reading."""

@@ -1,4 +1,4 @@
-"""Everything in the foreground: a managed OPA, workers, then Envoy, kept running; "ready" once every listener answers.
+"""Everything in the foreground: a managed OPA, workers, the control API, then Envoy, kept running; "ready" once every listener answers.
 
 What dies is started again after a pause that grows. On SIGTERM or SIGINT the listeners close first, what is under way may end,
 then Envoy goes, then the workers, because they still write what Envoy's last exchanges came to, and OPA last. Children never
@@ -19,7 +19,7 @@ from typing import Any, Final
 import httpx
 
 from extproc import bootstrap, discovery
-from extproc.config import admin_path, load, socket_paths
+from extproc.config import admin_path, control_path, load, socket_paths
 from extproc.config.forms import Address
 from extproc.config.types import Config
 from extproc.errors import ConfigError
@@ -45,7 +45,10 @@ _ACTIVE: Final = re.compile(r"^http\.(?!admin\.)[^:]*\.downstream_rq_active: ([0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to run, and how to tell that it runs: `sockets` are the workers', `admin` is Envoy's, `listeners` clients'."""
+    """What is to run, and how to tell that it runs: `sockets` are the workers', `admin` is Envoy's, `listeners` clients'.
+
+    The control API is one of the workers here: it starts, ends and is started again as they are.
+    """
 
     workers: tuple[Part, ...]
     envoy: Part
@@ -71,16 +74,24 @@ def plan(config: Config, path: Path) -> Plan:
     found = discovery.resolve(config, patience=_DISCOVERY_PATIENCE)
     write_private(document, bootstrap.text(found, credential_headers()).encode(), replace=True)
     # -P: a file of the current directory must not stand in for a module.
-    serve = (sys.executable, "-P", "-m", "extproc", "serve", "-c", str(path), "--worker")
+    program = (sys.executable, "-P", "-m", "extproc")
+    serve = (*program, "serve", "-c", str(path), "--worker")
+    control = Part(name="control", command=(*program, "control", "-c", str(path)))
     # As many threads as workers: a worker is the slower half of the pair, and more threads would only wait for it.
     threads = ("--concurrency", str(config.workers))
     envoy = (str(bootstrap.envoy_program()), "-c", str(document), *threads, "--disable-hot-restart", "--log-level", "warning")
     return Plan(
-        workers=tuple(Part(name=f"worker-{index}", command=(*serve, str(index))) for index in range(config.workers)),
+        workers=(
+            *(Part(name=f"worker-{index}", command=(*serve, str(index))) for index in range(config.workers)),
+            *([control] if config.control else []),
+        ),
         envoy=Part(name="envoy", command=envoy),
-        sockets=tuple(socket_paths(config)),
+        sockets=(*socket_paths(config), *([control_path(config)] if config.control else [])),
         admin=admin_path(config),
-        listeners=tuple(database.listen for database in config.databases if database.listen),
+        listeners=(
+            *(database.listen for database in config.databases if database.listen),
+            *([config.control.listen] if config.control else []),
+        ),
         opa=ManagedOpa(config) if config.policy.engine == "opa" and config.policy.opa.managed else None,
     )
 

@@ -190,7 +190,9 @@ async def _kill(gateway: Gateway, seen: Storm, chance: random.Random) -> None:
             os.kill(clerks[0], signal.SIGKILL)
             seen.clerks += 1
             await _until(partial(_clerk_is_back, victim, clerks[0]), seen, f"worker {victim} gets no other clerk")
-            steady = False
+            steady = chance.choice(weather.waits) == "all"
+            if steady:
+                await _recovered(gateway, seen)
             continue
         seen.orphans += evaluators + clerks
         seen.while_starting += not evaluators

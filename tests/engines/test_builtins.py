@@ -194,6 +194,11 @@ def test_a_slip_in_a_name_does_not_load(rules: str) -> None:
         ("result := 1 if {\n", "authz/p.rego:"),
         ("other := 1\n", "the policy has no rule data.p.result; add it, or correct policy.entrypoint"),
         ('result := data.p[input.s]\nabc := 1\nxyz := "b"\n', "called by a computed name"),
+        ('result := x if { {"a": x} = input.o }\n', "p.rego:5: `=` is not proven for the embedded engine: write `:=` or `==`"),
+        ('result if { v := input.s; v = "x" }\n', "`=` is not proven"),
+        ('# a = b\nresult if { "a=b" != `c\n=d`; role = "admin" }\nrole := "reader"\n', "p.rego:7: `=` is not proven"),
+        ("result = 1\n", "`=` is not proven"),
+        ("result if { v := 1; v := 2 }\n", "p.rego:5: "),
         ("result := x if { x := probe with input.five as 7 }\nprobe := input.five + 1\n", "`with` is not proven"),
         (
             'result := x if { x := data.p.probe with data.limits as {"low": 9} }\nprobe := data.limits.low\n',

@@ -133,8 +133,8 @@ def test_the_roots_are_the_first_names() -> None:
         ({**POLICY, "data.yaml": "a: {1: b}\n"}, "keys are strings"),
         ({**POLICY, "data.yaml": "on: b\n"}, "keys are strings"),
         ({**POLICY, "data.yaml": "a: {b: 1}\n", "a/data.json": '{"b": 2}'}, "sets 'b', which another data file sets too"),
-        ({**POLICY, ".manifest": '{"wasm": []}'}, "`wasm` changes what the files mean to OPA"),
-        ({**POLICY, ".manifest": '{"file_rego_versions": {}}'}, "`file_rego_versions` changes what the files mean to OPA"),
+        ({**POLICY, ".manifest": '{"wasm": []}'}, "'wasm' changes what the files mean to OPA"),
+        ({**POLICY, ".manifest": '{"file_rego_versions": {}}'}, "'file_rego_versions' changes what the files mean to OPA"),
         ({**POLICY, ".manifest": '{"rego_version": 0}'}, "`rego_version` must be 1"),
     ],
 )

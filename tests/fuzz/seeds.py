@@ -24,6 +24,7 @@ from chromadb.errors import ChromaError
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
 
+from extproc.engines.source import Source
 from extproc.wire import ext_proc_pb2 as wire
 from fuzz.framing import joined
 from fuzz.run import CORPUS, SEED
@@ -81,6 +82,8 @@ def main() -> None:
     _write("identity", _identities())
     _write("configuration", [*(block.text.encode() for block in blocks("yaml")), (ROOT / "deploy/vecgate.yaml").read_bytes()])
     _write("evidence", _damages())
+    _write("bundle", _bundles())
+    _write("opa_answer", _opa_answers())
 
 
 def _write(target: str, inputs: Any) -> None:
@@ -238,6 +241,39 @@ def _damages() -> Iterator[bytes]:
     for file in range(5):
         for kind in range(8):
             yield joined([bytes([file, kind]) + (137 * file).to_bytes(2) + (40).to_bytes(2) + b"\x00x\xff\n"])
+
+
+def _bundles() -> Iterator[bytes]:
+    """Give policies as names and contents by turns."""
+    for files in (
+        Source(path=ROOT / "rego").files(),
+        {
+            "a.rego": b"package a\n",
+            "data.json": b'{"a":[1,1.0,1e3,{"\xc3\xa9":null}]}',
+            ".manifest": b'{"revision":"v1","roots":["a"]}',
+        },
+        {"x/a.rego": b"package x.y\n", "x/data.yaml": b"a: {b: 1}\n", "x/y/data.json": b"{}"},
+        {"../a.rego": b"package a\n", "b.rego": b""},
+    ):
+        yield joined(part for name, content in files.items() for part in (name.encode(), content))
+
+
+def _opa_answers() -> Iterator[bytes]:
+    """Give what OPA says, well and badly."""
+    provenance = {"version": "1.22.2", "bundles": {"p": {"revision": "v1@sha256:0123456789abcdef"}}}
+    decision = {"allow": True, "reasons": ["a"], "obligations": [{"type": "limit", "max": 5}], "cache": {"ttl": "30s"}}
+    for status, body in (
+        (200, {"result": decision, "provenance": provenance}),
+        (200, {"result": None, "provenance": provenance}),
+        (200, {"provenance": provenance, "warning": {"code": "api_usage_warning"}}),
+        (200, {"result": decision, "provenance": {"bundles": {"p": {"revision": "1"}, "q": {"revision": ""}}}}),
+        (200, {"result": {"allow": False}, "provenance": {"bundles": {"p": {"revision": "1"}, "q": {"revision": "2"}}}}),
+        (500, {"code": "internal_error", "errors": [{"code": "eval_conflict_error", "message": MARK}]}),
+        (500, {"code": "internal_error", "errors": [{"code": "eval_builtin_error", "message": MARK}]}),
+        (401, {"code": "unauthorized"}),
+        (404, {}),
+    ):
+        yield b"%d\n\n%b" % (status, msgspec.json.encode(body))
 
 
 if __name__ == "__main__":

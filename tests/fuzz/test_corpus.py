@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from extproc.audit import segments
 from extproc.config.reader import Reader
-from extproc.errors import UpstreamError
+from extproc.engines import archive, opa_answer, signature
+from extproc.errors import EngineError, UpstreamError
 from extproc.identity import Identifier
 from extproc.obligations.masking import Mask
 from extproc.protocols import (
@@ -86,6 +87,7 @@ _WITNESSES = {
     "strictness": b'{"a":{"b":1,"b":2}}',
 }
 _RECEIVE = Stream.receive
+_PACK = archive.pack
 _WRITE = chroma_forms.write
 
 
@@ -96,10 +98,14 @@ _WRITE = chroma_forms.write
         ("answer", Mask, "_hide_texts", lambda *_: None),
         ("answer", Mask, "_withhold", lambda *_: None),
         ("answer", Mask, "_refuse_excess", lambda *_: None),
+        ("bundle", signature, "digest", lambda *_: "00"),
+        ("bundle", archive, "pack", lambda files: _PACK({**files, "more": b""})),
         ("configuration", Reader, "error", lambda *_: ValueError("not one of ours")),
         ("error_answer", chroma_errors, "masked", lambda _: _PLAIN_ANSWER),
         ("evidence", segments, "leaf_offset", lambda *_: 1 / 0),
         ("identity", Identifier, "_principal", lambda *_: UpstreamError("not one of ours")),
+        ("opa_answer", opa_answer, "_revision", lambda _: "r1"),
+        ("opa_answer", opa_answer, "unreadable", lambda: EngineError("not the reason", code="policy_error")),
         ("owned", chroma_records, "_filtered", lambda form, _: form),
         ("owned", chroma_records, "_searched", lambda search, _: search),
         ("owned", chroma_records, "_stamped", lambda body, _: body.get("metadatas") or [{}] * len(body["ids"])),

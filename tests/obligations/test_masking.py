@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.decision import DetectObligation, Operator, Partial, PartialOperator, Terms
+from extproc.detection.catalogue import Catalogue
 from extproc.errors import Unfulfillable, UpstreamError
 from extproc.obligations.fields import parse
 from extproc.obligations.masking import Masked, compile_mask
@@ -17,6 +18,7 @@ from extproc.obligations.operators import MaskKey
 from extproc.operation import Result
 from extproc.secret import Secret
 
+CATALOGUE = Catalogue()
 KEY = MaskKey.derive("k1", Secret(b"a key of the tests"))
 KEEP_2 = PartialOperator(partial=Partial(keep_last=2))
 KEEP_4 = PartialOperator(partial=Partial(keep_last=4))
@@ -26,7 +28,7 @@ def apply(record: Any, *masks: tuple[str, Operator]) -> tuple[Any, Masked]:
     """Mask one record's metadata and return what is left of it, and the report."""
     payload = msgspec.json.decode(json.dumps(record), type=dict[str, msgspec.Raw])
     result = Result(ids=[msgspec.Raw(b'"a"')], payloads=[payload])
-    report = compile_mask(Terms(masks=masks), KEY).apply(result)
+    report = compile_mask(Terms(masks=masks), KEY, CATALOGUE).apply(result)
     return json.loads(msgspec.json.encode(payload)), report
 
 
@@ -137,7 +139,7 @@ def test_keys_that_no_two_records_share_cost_no_more_than_they_are() -> None:
     records = 60
     payloads = [Counted({f"s.{record}.{key}": msgspec.Raw(b"1") for key in range(10)}) for record in range(records)]
     result = Result(ids=[msgspec.Raw(b'"a"')] * records, payloads=list(payloads))
-    report = compile_mask(Terms(masks=(("s.*", "redact"),)), KEY).apply(result)
+    report = compile_mask(Terms(masks=(("s.*", "redact"),)), KEY, CATALOGUE).apply(result)
 
     assert report.values == records * 10
     assert looked <= records * 10
@@ -148,7 +150,7 @@ def test_texts_are_fields() -> None:
     """A record's text is the field `document`, its address `uri`; a dropped text is null, for the column stays."""
     texts = {"document": [msgspec.Raw(b'"secret"'), msgspec.Raw(b"null")], "uri": [msgspec.Raw(b'"u"'), msgspec.Raw(b'"v"')]}
     result = Result(ids=[msgspec.Raw(b"1"), msgspec.Raw(b"2")], texts=texts)
-    report = compile_mask(Terms(masks=(("document", "redact"), ("uri", "drop"))), None).apply(result)
+    report = compile_mask(Terms(masks=(("document", "redact"), ("uri", "drop"))), None, CATALOGUE).apply(result)
     left = {name: [json.loads(bytes(raw)) for raw in column] for name, column in result.texts.items()}
 
     assert left == {"document": ["[REDACTED]", None], "uri": [None, None]}
@@ -163,7 +165,7 @@ def test_metadata_key_named_like_a_text_is_masked_with_it() -> None:
 def test_key_twice_does_not_get_round_a_mask() -> None:
     """Of a key that stands twice, the value that is not looked at does not survive either."""
     payload = {"p": msgspec.Raw(b'{"email": "secret", "email": null}')}
-    report = compile_mask(Terms(masks=(("p.email", "redact"),)), None).apply(Result(payloads=[payload]))
+    report = compile_mask(Terms(masks=(("p.email", "redact"),)), None, CATALOGUE).apply(Result(payloads=[payload]))
 
     assert (report.changed, bytes(payload["p"])) == (True, b'{"email":null}')
 
@@ -171,7 +173,7 @@ def test_key_twice_does_not_get_round_a_mask() -> None:
 def test_key_spelt_with_escapes_is_masked() -> None:
     """A key written with JSON escapes is the same key."""
     payload = {"p": msgspec.Raw(b'{"\\u0065mail": "secret"}')}
-    compile_mask(Terms(masks=(("p.email", "redact"),)), None).apply(Result(payloads=[payload]))
+    compile_mask(Terms(masks=(("p.email", "redact"),)), None, CATALOGUE).apply(Result(payloads=[payload]))
 
     assert bytes(payload["p"]) == b'{"email":"[REDACTED]"}'
 
@@ -179,14 +181,14 @@ def test_key_spelt_with_escapes_is_masked() -> None:
 def test_what_is_not_masked_stays_byte_for_byte() -> None:
     """Beside a masked value, numbers keep their spelling."""
     payload = {"p": msgspec.Raw(b'{"a": 1.50e1, "b": 123456789012345678901234567890, "c": "x"}')}
-    compile_mask(Terms(masks=(("p.c", "redact"),)), None).apply(Result(payloads=[payload]))
+    compile_mask(Terms(masks=(("p.c", "redact"),)), None, CATALOGUE).apply(Result(payloads=[payload]))
 
     assert bytes(payload["p"]) == b'{"a":1.50e1,"b":123456789012345678901234567890,"c":"[REDACTED]"}'
 
 
 def test_records_without_metadata_are_passed_over() -> None:
     """Absent metadata, and an absent column, hold nothing to hide."""
-    mask = compile_mask(Terms(masks=(("a", "redact"), ("b.*", "redact"))), None)
+    mask = compile_mask(Terms(masks=(("a", "redact"), ("b.*", "redact"))), None, CATALOGUE)
 
     assert Masked(changed=True) == mask.apply(Result(payloads=[None, {}]))
     assert Masked(changed=True) == mask.apply(Result())
@@ -200,9 +202,9 @@ def test_more_records_than_allowed_are_refused(column: str) -> None:
         "payloads": Result(payloads=[None] * 3),
         "texts": Result(texts={"document": [msgspec.Raw(b"null")] * 3}),
     }
-    compile_mask(Terms(limit=3), None).apply(long[column])
+    compile_mask(Terms(limit=3), None, CATALOGUE).apply(long[column])
     with pytest.raises(UpstreamError) as caught:
-        compile_mask(Terms(limit=2), None).apply(long[column])
+        compile_mask(Terms(limit=2), None, CATALOGUE).apply(long[column])
 
     assert caught.value.code == "answer_exceeds_limit"
 
@@ -213,7 +215,7 @@ def test_value_that_cannot_be_read_is_refused(raw: bytes) -> None:
     masks: tuple[tuple[str, Operator], ...] = (("p.email", "redact"), ("q", KEEP_4))
     name = "q" if b"\xff" in raw else "p"
     with pytest.raises(UpstreamError) as caught:
-        compile_mask(Terms(masks=masks), None).apply(Result(payloads=[{name: msgspec.Raw(raw)}]))
+        compile_mask(Terms(masks=masks), None, CATALOGUE).apply(Result(payloads=[{name: msgspec.Raw(raw)}]))
 
     assert (caught.value.code, str(caught.value)) == ("mask_failed", "a value in the answer cannot be masked")
 
@@ -221,19 +223,19 @@ def test_value_that_cannot_be_read_is_refused(raw: bytes) -> None:
 @pytest.mark.parametrize(
     ("terms", "expected"),
     [
-        (Terms(masks=(("a", "token"),)), "mask_token_unavailable"),
+        (Terms(masks=(("a", "token"),)), "mask_key_missing"),
         (Terms(masks=(("a", "redact"), ("b", "hash"))), "mask_key_missing"),
         (Terms(masks=(("e*", "redact"),)), "mask_pattern_invalid"),
         (
-            Terms(detects=(DetectObligation(entities=("EMAIL_ADDRESS",), fields=("document",), operator="redact"),)),
-            "detect_unavailable",
+            Terms(detects=(DetectObligation(entities=("PERSON",), fields=("document",), operator="redact"),)),
+            "entity_unavailable",
         ),
     ],
 )
 def test_what_cannot_be_fulfilled_is_refused_beforehand(terms: Terms, expected: str) -> None:
     """Terms that cannot be kept are a denial before the request leaves."""
     with pytest.raises(Unfulfillable) as caught:
-        compile_mask(terms, None)
+        compile_mask(terms, None, CATALOGUE)
 
     assert expected == caught.value.code
 
@@ -243,8 +245,8 @@ def test_equal_terms_share_a_mask() -> None:
     terms, twin = Terms(masks=(("a", "hash"),)), Terms(masks=(("a", "hash"),))
     other = MaskKey.derive("k1", Secret(b"another"))
 
-    assert compile_mask(terms, KEY) is compile_mask(twin, KEY)
-    assert compile_mask(terms, KEY) is not compile_mask(terms, other)
+    assert compile_mask(terms, KEY, CATALOGUE) is compile_mask(twin, KEY, CATALOGUE)
+    assert compile_mask(terms, KEY, CATALOGUE) is not compile_mask(terms, other, CATALOGUE)
 
 
 def test_paths_beyond_memory_are_still_masked() -> None:

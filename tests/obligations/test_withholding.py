@@ -6,11 +6,14 @@ import msgspec
 import pytest
 
 from extproc.decision import Terms
+from extproc.detection.catalogue import Catalogue
 from extproc.errors import UpstreamError
 from extproc.obligations.masking import compile_mask
 from extproc.operation import Result
 
 SPARSE = b'{"indices": [1, 7], "values": [0.5, 0.25]}'
+
+CATALOGUE = Catalogue()
 
 
 def payload(**members: bytes) -> dict[str, msgspec.Raw]:
@@ -21,7 +24,7 @@ def payload(**members: bytes) -> dict[str, msgspec.Raw]:
 def test_vectors_are_withheld() -> None:
     """Where vectors may not leave, the column is gone and the rest stays."""
     result = Result(ids=[msgspec.Raw(b'"a"')], vectors=msgspec.Raw(b"[[0.5, 0.25]]"), scores=msgspec.Raw(b"[0.5]"))
-    report = compile_mask(Terms(vectors=False), None).apply(result)
+    report = compile_mask(Terms(vectors=False), None, CATALOGUE).apply(result)
 
     assert (report.changed, result.vectors, bytes(result.scores or b"")) == (True, None, b"[0.5]")
 
@@ -42,7 +45,7 @@ def test_vectors_are_withheld() -> None:
 def test_sparse_vectors_hidden_in_metadata_are_withheld(value: bytes, expected: object) -> None:
     """A sparse vector is found in metadata at any depth, however its names are spelt; other objects stay."""
     record = payload(field=value, other=b"1")
-    compile_mask(Terms(vectors=False), None).apply(Result(payloads=[None, record]))
+    compile_mask(Terms(vectors=False), None, CATALOGUE).apply(Result(payloads=[None, record]))
     left = {name: json.loads(bytes(raw)) for name, raw in record.items()}
 
     assert ({"other": 1} if expected is None else {"field": expected, "other": 1}) == left
@@ -52,7 +55,7 @@ def test_allowed_vectors_stay() -> None:
     """Terms that ask nothing change nothing."""
     record = payload(field=SPARSE)
     result = Result(payloads=[record], vectors=msgspec.Raw(b"[[1]]"))
-    report = compile_mask(Terms(), None).apply(result)
+    report = compile_mask(Terms(), None, CATALOGUE).apply(result)
 
     assert (report.changed, bytes(record["field"]), bytes(result.vectors or b"")) == (False, SPARSE, b"[[1]]")
 
@@ -61,8 +64,8 @@ def test_scores_are_dropped_or_rounded() -> None:
     """Scores go whole, or keep the allowed digits at any depth, null staying null; dropping wins."""
     scores = msgspec.Raw(b"[[0.123456, null, 1], [0.987654]]")
     dropped, rounded = Result(scores=scores), Result(scores=scores)
-    compile_mask(Terms(scores_dropped=True, scores_digits=2), None).apply(dropped)
-    compile_mask(Terms(scores_digits=2), None).apply(rounded)
+    compile_mask(Terms(scores_dropped=True, scores_digits=2), None, CATALOGUE).apply(dropped)
+    compile_mask(Terms(scores_digits=2), None, CATALOGUE).apply(rounded)
 
     assert dropped.scores is None
     assert json.loads(bytes(rounded.scores or b"")) == [[0.12, None, 1], [0.99]]
@@ -72,6 +75,6 @@ def test_scores_are_dropped_or_rounded() -> None:
 def test_scores_of_another_form_are_refused(scores: bytes) -> None:
     """Scores that cannot be rounded are not let through as they are."""
     with pytest.raises(UpstreamError) as caught:
-        compile_mask(Terms(scores_digits=2), None).apply(Result(scores=msgspec.Raw(scores)))
+        compile_mask(Terms(scores_digits=2), None, CATALOGUE).apply(Result(scores=msgspec.Raw(scores)))
 
     assert caught.value.code == "mask_failed"

@@ -10,6 +10,7 @@ from typing import Any
 from extproc.audit.entry import Entry
 from extproc.audit.witness import Witness
 from extproc.decision import Decision, Input, Level
+from extproc.detection.catalogue import Catalogue
 from extproc.engines.engine import Decided, Engine
 from extproc.errors import AuditError
 from extproc.events import Fields, Head, Immediate, Replace, Reply, Request, Response, Side
@@ -24,6 +25,7 @@ from support.shelf import MODEL
 
 ISSUER = "https://idp.test"
 NAMESPACE = "envoy.filters.http.jwt_authn"
+CATALOGUE = Catalogue()
 KEY = MaskKey.derive("k1", Secret(b"0123456789abcdef0123456789abcdef"))
 
 
@@ -154,6 +156,7 @@ def bench(engine: Engine, *, key: MaskKey | None = KEY, level: Level = Level.REQ
         mask_key=lambda: key,
         renew=lambda: None,
         locks=locks,
+        catalogue=CATALOGUE,
         default_level=level,
         clock=time.time_ns,
     )

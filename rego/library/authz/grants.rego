@@ -85,7 +85,7 @@ _here(permission) if {
 }
 
 # A permission that lists places holds only for what names places, and only such: what names none may touch all.
-_within(permission, places, _) if not permission[places]
+_within(permission, places, _) if not places in object.keys(permission)
 
 _within(permission, places, names) if {
 	count(names) > 0
@@ -99,6 +99,6 @@ _selected(permission) if {
 	_fits(selectors)
 }
 
-_fits(selectors) if not selectors[input.operation.action]
+_fits(selectors) if not input.operation.action in object.keys(selectors)
 
 _fits(selectors) if input.operation.selector in selectors[input.operation.action]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from extproc.decision import Operator, Partial, PartialOperator, Terms
+from extproc.detection.catalogue import Catalogue
 from extproc.errors import Error
 from extproc.obligations.masking import compile_mask
 from extproc.obligations.operators import MaskKey
@@ -26,6 +27,7 @@ from fuzz.tokens import MARK
 
 __all__ = ["check", "mutate"]
 
+CATALOGUE: Final = Catalogue()
 _KEY: Final = MaskKey.derive("k1", Secret(b"a key of the fuzzer"))
 _LAST_4: Final[Operator] = PartialOperator(partial=Partial(keep_last=4))
 TERMS: Final = (
@@ -66,7 +68,7 @@ def check(data: bytes) -> None:
 
 
 def _masked(adapter: Adapter, reading: Reading, body: bytes, terms: Terms) -> bytes | None:
-    mask = compile_mask(terms, _KEY)
+    mask = compile_mask(terms, _KEY, CATALOGUE)
     try:
         answer = adapter.read_answer(reading, response(200, body))
         if answer is None:

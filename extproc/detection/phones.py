@@ -1,0 +1,125 @@
+"""Telephone numbers, in the ways in which countries write them.
+
+A number with a country code is judged by the numbering plan (libphonenumber's data). One without tells little by itself: the
+North American form is taken as it is, any other needs a word beside it or a line of its own. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import phonenumbers
+from stdnum import luhn
+
+from extproc.detection.context import Context
+from extproc.detection.cues import NUMBER
+from extproc.detection.recogniser import Recogniser, Verdict
+
+_EXTENSION: Final = r"(?:[ ,;]{0,2}(?:x|ext\.?|extension|app\.?|доб\.?|#)[ .:]{0,2}[0-9]{1,6}\b)?"
+_PHONE: Final = rf"(?i)(?:\+|\(\+?|\b)[0-9](?:[ ().\-/\x{{a0}}\x{{2010}}-\x{{2014}}]{{0,3}}[0-9]){{5,16}}\b{_EXTENSION}"
+_EXTENDED: Final = re.compile(r"(?i)[ ,;]{0,2}(?:x|ext\.?|extension|app\.?|доб\.?|#)[ .:]{0,2}[0-9]{1,6}$".encode())
+_DATE: Final = re.compile(
+    rb"^(?:(?:19|20)[0-9]{2}(?:[-/. ][01]?[0-9][-/. ][0-3]?[0-9]|[01][0-9][0-3][0-9])|[0-3]?[0-9][-/.][0-3]?[0-9][-/.](?:19|20)?[0-9]{2})"
+    rb"(?:[ .-]+[0-9]{1,2}|[0-9]{4,6})?$"
+)
+_AMERICAN: Final = re.compile(rb"^(?:\+?1[-. ]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[-. ])[2-9][0-9]{2}[-. ][0-9]{4}$")
+_NORTH: Final = re.compile(rb"(?:1[-. ]?)?\(?[2-9][0-9]{2}\)?[-. ]?[2-9][0-9]{2}[-. ][0-9]{4}\b")
+_NO_PHONE: Final = re.compile(
+    rb"^(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9]{1,3}\.[0-9]{4,}|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{1,3}(?:[ .][0-9]{3}){3,})$"
+)
+"""An address of a network, a decimal, a social security number, an amount."""
+_BRACKETED: Final = re.compile(rb"^\(0?[0-9]{1,5}\) ?[0-9]")
+_LEAST, _MOST, _LEAST_ALONE = 7, 15, 9
+_WORDS: Final = Context(
+    ("phone", "tel$", "tel.", "tel:", "teleph", "téléph", "telef", "teléf", "tél", "fon$", "mobil", "móvil", "movil", "cell", "cel$", "cel.",
+     "celular", "cellulare", "handy", "gsm", "fax", "call", "dial", "ring", "reach", "sms", "text$", "texted", "whatsapp", "telegram", "viber",
+     "signal", "hotline", "contact", "ruf", "anruf", "appel",
+     "joindre", "llám", "llam", "chiam", "bel$", "bellen", "dzwon", "kom.", "ring mig", "puhelin", "puh", "tlf", "landline",
+     "switchboard", "caller", "mob$", "mob.", "ph$", "ph:", "p:", "t:", "m:", "☎", "📞", "📱", "✆", "電話", "携帯", "手机", "手機",
+     "电话", "联系", "전화", "휴대", "연락", "тел", "моб", "звон", "هاتف", "جوال", "טלפון", "נייד", "फ़ोन", "मोबाइल", "โทร"),
+    ("order", "invoice", "ticket", "tracking", "reference", "ref$", "bestell", "commande", "pedido", "ordine", "zamów", "sku", "isbn", "part$",
+     "part ", "serial", "s/n", "version", "account", "konto", "iban", "amount", "total", "qty", "quantity", "pages", "page", "zip", "plz", "doi",
+     "ean", "ts$", "epoch", "timestamp", "id$", "checksum", "hash", "build", "lat$", "lon$", "kb$", "size", "counter", "card", "ssn", "social",
+     "artikel", "teil", "mpn", "sendung", "vin$", "akten", "memory", "value", "commit", "invoice", "backup", "nhs", "tfn", "sin$", "insurance",
+     "tax", "aadhaar", "pesel", "nif", "dni", "personn", "po$", "case", "model", "patent", "passport", "license", "licence", "pin$", "code"),
+)  # fmt: skip
+
+_NUMBER: Final = Context(
+    ("number", "nummer", "numéro", "número", "numer$", "numero", "num$", "nr$", "номер", "番号", "号码", "번호")
+)
+"""Words that tell only where none of the others does."""
+
+
+def _phone(text: bytes, start: int, end: int) -> Verdict | None:
+    before, after = text[max(0, start - 1) : start], text[end : end + 2]
+    if before in {b"-", b".", b"/", b"_", b"#", b"@", b"$", b"%", b"+", b"&", b","} or before in {b"\xc2\xa3"}:
+        return None
+    if after[:1] in {b"-", b"_", b"%", b"/", b"@"} or (after[:1] in {b".", b":", b","} and after[1:].isdigit()):
+        return None
+    whole = text[start:end]
+    extension = _EXTENDED.search(whole) if b"#" in whole or whole.upper() != whole.lower() else None
+    body = end - len(extension.group()) if extension is not None else end
+    for stop in _stops(text, start, body):
+        found = text[start:stop]
+        score = _score(found, text, start, end if stop == body else stop)
+        if score:
+            return Verdict(start, end if stop == body else stop, score)
+    return None
+
+
+def _stops(text: bytes, start: int, end: int) -> list[int]:
+    """Return where the number may end: at its end, or before the last group or two, which may be something else."""
+    stops = [end]
+    for _ in range(2 if text[start] in b"+(" or _NORTH.match(text[start:end]) else 0):
+        at = max((text.rfind(sign, start, stops[-1]) for sign in (b" ", b"/")), default=-1)
+        if at <= start:
+            break
+        stops.append(len(text[start:at].rstrip(b" ().-/")) + start)
+    return stops
+
+
+def _score(found: bytes, text: bytes, start: int, end: int) -> float:
+    digits = bytes(byte for byte in found if 48 <= byte <= 57)  # noqa: PLR2004 - 0 to 9
+    if not _LEAST <= len(digits) <= _MOST or len(set(digits)) < 3 or found.count(b"(") != found.count(b")"):  # noqa: PLR2004
+        return 0.0
+    international = found.lstrip(b"(").startswith(b"+") or digits.startswith(b"00")
+    if international:
+        return _by_plan(digits.lstrip(b"0") if digits.startswith(b"00") else digits, found, text, start, end)
+    if _DATE.match(found) or _NO_PHONE.match(found) or (len(digits) > 12 and luhn.is_valid(digits.decode())):  # noqa: PLR2004 - a card
+        return 0.0
+    leaning = _WORDS.leaning(text, start, end)
+    if leaning < 0:
+        return 0.0
+    if _AMERICAN.match(found):
+        return 0.85 if leaning else 0.65
+    if leaning or _NUMBER.leaning(text, start, end):
+        return 0.75
+    if _BRACKETED.match(found):
+        return 0.55
+    return 0.5 if _alone(text, start, end) and len(digits) >= _LEAST_ALONE and found != digits else 0.0
+
+
+def _by_plan(digits: bytes, found: bytes, text: bytes, start: int, end: int) -> float:
+    """Return how sure a number with a country code is: by its plan if it is in use, else by the words beside it."""
+    written = found.replace(b"(0)", b"").decode(errors="replace")
+    plain = "+" + "".join(sign for sign in written if sign.isdigit()) if b"(0)" in found else "+" + digits.decode()
+    try:
+        number = phonenumbers.parse(plain)
+    except phonenumbers.NumberParseException:
+        return 0.6 if _WORDS.leaning(text, start, end) > 0 else 0.0
+    if phonenumbers.is_valid_number(number):
+        return 0.9
+    leaning = _WORDS.leaning(text, start, end)
+    if leaning > 0:
+        return 0.7
+    return 0.55 if leaning == 0 and found.startswith(b"+") and phonenumbers.is_possible_number(number) else 0.0
+
+
+def _alone(text: bytes, start: int, end: int) -> bool:
+    """Whether nothing else stands on the line, as in a signature below others."""
+    line = text[text.rfind(b"\n", 0, start) + 1 : start]
+    return not line.strip() and text[end : end + 1] in {b"", b"\n", b"\r"} and b"\n" in text[:start]
+
+
+RECOGNISERS: Final = (Recogniser(entity="PHONE_NUMBER", cue=NUMBER, pattern=_PHONE, judge=_phone, again=True),)
