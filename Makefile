@@ -23,12 +23,15 @@ EXTRAS := --extra aws --extra postgresql --extra vault
 KEYCLOAK_VERSION := 26.3.5
 KEYCLOAK := .cache/keycloak/.made-$(KEYCLOAK_VERSION)
 
+PRESIDIO_VERSION := 2.2.366
+PRESIDIO := .cache/presidio
+
 VENV := .venv
 BIN := $(VENV)/bin
 OPA := .cache/bin/opa-$(OPA_VERSION)
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench chaos soak tenancy fuzz rotation flood keycloak fmt venv opa provider lock wire schemas envoy
+.PHONY: help demo test check bench chaos soak tenancy detectors fuzz rotation flood keycloak fmt venv opa provider lock wire schemas envoy
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -80,6 +83,14 @@ $(KEYCLOAK):
 	  -DoutputDirectory=$(abspath $(@D)) -Dmdep.useBaseVersion=true
 	cd $(@D) && python3 -m zipfile --extract keycloak-quarkus-dist-$(KEYCLOAK_VERSION).zip . && rm keycloak-quarkus-dist-*.zip
 	@touch $@
+
+detectors: venv $(PRESIDIO) ## score the detectors beside Presidio's patterns on a labelled corpus, into docs/detection.md
+	PYTHONPATH=tests $(BIN)/python -m detectors.compare --presidio $(PRESIDIO)/bin/python
+
+$(PRESIDIO):
+	@echo "== building $(PRESIDIO): Presidio in an environment of its own, for its pins are not ours"
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --disable-pip-version-check --quiet 'presidio-analyzer==$(PRESIDIO_VERSION)'
 
 fuzz: venv ## feed every reader of foreign bytes what breaks it: make fuzz FUZZ_SECONDS=60 FUZZ_ARGS="path request"
 	PYTHONPATH=tests $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_ARGS)

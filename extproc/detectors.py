@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from extproc.config.types import Detection, Recogniser
 from extproc.detection import custom, recogniser
 from extproc.detection.catalogue import Catalogue
@@ -12,8 +10,8 @@ from extproc.errors import ConfigError
 
 
 def catalogue(detection: Detection) -> Catalogue:
-    """Return all that can be found. Raises `ConfigError` for a recogniser that cannot be made."""
-    names = partial(Names, model=detection.presidio.model, language=detection.presidio.language) if detection.presidio else None
+    """Return all that can be found. Raises `ConfigError` for a recogniser that cannot be made, or no Presidio."""
+    names = Names(model=detection.presidio.model, language=detection.presidio.language) if detection.presidio else None
     return Catalogue(map(_made, detection.recognisers), names=names, threshold=detection.threshold)
 
 

@@ -17,7 +17,7 @@ from extproc.operation import Operation, Principal
 
 
 class Delivered(msgspec.Struct, kw_only=True):
-    """What came back for one operation: how many records, which fields were masked, how many values of them, and of what was found."""
+    """What came back for one operation: how many records; which fields and how many values were masked, and what was found."""
 
     rows: int = 0
     masked_fields: frozenset[str] = frozenset()

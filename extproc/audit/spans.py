@@ -35,7 +35,7 @@ from extproc.audit.entry import Entry, Fact
 from extproc.audit.keys import Pseudonyms
 from extproc.audit.orders import Origin
 
-Value = str | int | tuple[str, ...]
+Value = str | int | tuple[str | int, ...]
 
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
 _SCOPE: Final = InstrumentationScope(name="vecgate", version=__version__)
@@ -194,6 +194,7 @@ def _told(fact: Fact | None, summary: str) -> Iterator[tuple[str, Value]]:
     yield "vecgate.masked.values", fact.masked_values
     if fact.masked_entities:
         yield "vecgate.masked.entities", tuple(found.type for found in fact.masked_entities)
+        yield "vecgate.masked.entity_values", tuple(found.values for found in fact.masked_entities)  # in the same order
 
 
 def _summary(fact: Fact | None) -> str:
@@ -220,12 +221,16 @@ def _parent(traceparent: str | None) -> tuple[bytes, bytes, int]:
 
 
 def _once(name: str, value: Value) -> KeyValue:
+    return KeyValue(key=name, value=_any(value))
+
+
+def _any(value: Value) -> AnyValue:
     match value:
         case str():
-            return KeyValue(key=name, value=AnyValue(string_value=value))
+            return AnyValue(string_value=value)
         case int():
-            return KeyValue(key=name, value=AnyValue(int_value=value))
-    return KeyValue(key=name, value=AnyValue(array_value=ArrayValue(values=[AnyValue(string_value=one) for one in value])))
+            return AnyValue(int_value=value)
+    return AnyValue(array_value=ArrayValue(values=list(map(_any, value))))
 
 
 # --- how it leaves ------------------------------------------------------------------------------------------------------

@@ -113,9 +113,9 @@ def _check_words(config: Config, words: list[Word]) -> None:
     for word in words:
         if word.text not in known[word.kind]:
             raise ConfigError(_unknown_word(word, sorted(known[word.kind])))
-    keyed = next((word for word in words if word.kind == "operator" and word.text == "hash"), None)
+    keyed = next((word for word in words if word.kind == "operator" and word.text in {"hash", "token"}), None)
     if keyed and not config.masking.keys:
-        raise ConfigError(f"{keyed.place}: masks with `hash`, which needs a key; name one in masking.keys")
+        raise ConfigError(f"{keyed.place}: masks with `{keyed.text}`, which needs a key; name one in masking.keys")
 
 
 async def _opa_warnings(config: Config) -> list[str]:

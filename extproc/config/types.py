@@ -224,9 +224,9 @@ class MaskingKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Masking:
-    """What `hash` masks with; the first key is the current one."""
+    """What `hash` and `token` mask with."""
 
-    keys: Annotated[tuple[MaskingKey, ...], "the first is the current one"] = ()
+    keys: Annotated[tuple[MaskingKey, ...], "the first is the current one; the others only undo tokens"] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

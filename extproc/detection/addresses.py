@@ -32,7 +32,7 @@ def _email(text: bytes, start: int, end: int) -> Verdict | None:
     if not domain.isascii():
         end -= len(domain) - len(domain := _first_words(domain))
     labels = domain.split(b".")
-    if not local.strip(b".") or len(labels) < 2 and domain[:1] != b"[" or not all(labels):  # noqa: PLR2004 - a name and its top
+    if not local.strip(b".") or (len(labels) < 2 and domain[:1] != b"[") or not all(labels):  # noqa: PLR2004 - a name and its top
         return None
     before = text[start - 1 : start]
     if before == b"@" or (before == b"/" and text[max(0, start - 3) : start] != b"://") or text[end : end + 1] == b"@":
@@ -116,11 +116,14 @@ def _url(text: bytes, start: int, end: int) -> Verdict | None:
 
 def _ending(text: bytes, start: int, end: int) -> int:
     """Return where an address of the web ends: punctuation behind it is the sentence's, and so is an unpaired bracket."""
+    unpaired = {
+        closing: text.count(closing, start, end) - text.count(opening, start, end) for closing, opening in _CLOSING.items()
+    }
     while end > start:
         last = text[end - 1 : end]
-        opening = _CLOSING.get(last)
-        unpaired = opening is not None and text.count(last, start, end) > text.count(opening, start, end)
-        if not (last in b".,;:!?'*_~" or unpaired):
+        if unpaired.get(last, 0) > 0:
+            unpaired[last] -= 1
+        elif last not in b".,;:!?'*_~":
             break
         end -= 1
     return end
@@ -130,7 +133,7 @@ def _is_top(label: bytes) -> bool:
     return label.lower() in _TOPS or label[:4].lower() == b"xn--"
 
 
-def _bare(text: bytes, start: int, end: int) -> Verdict | None:
+def _bare(text: bytes, start: int, end: int) -> Verdict | None:  # noqa: PLR0911 - one way out for each kind of name
     end = _ending(text, start, end)
     first = text[start:end].partition(b".")[0]
     if not first.isascii():

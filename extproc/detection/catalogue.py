@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Iterable
 from typing import Final
 
 from extproc.detection import addresses, keys, national, networks, payments, phones, presidio
@@ -23,17 +22,17 @@ BUILT_IN: Final[tuple[Recogniser, ...]] = (
 
 
 class Catalogue:
-    """Recognisers to choose from, by entity. `names` gives what finds persons and places, made when it is first needed."""
+    """Recognisers to choose from, by entity; `names` finds persons and places."""
 
     def __init__(
         self,
         custom: Iterable[Recogniser] = (),
         *,
-        names: Callable[[], Finder] | None = None,
+        names: Finder | None = None,
         threshold: float = THRESHOLD,
     ) -> None:
         self._recognisers = (*BUILT_IN, *custom)
-        self._names = cache(names) if names is not None else None
+        self._names = names
         self._threshold = threshold
         self._detectors: dict[frozenset[str], Detector] = {}
         self.patterned = frozenset(each.entity for each in self._recognisers)
@@ -48,6 +47,6 @@ class Catalogue:
             raise Unfulfillable("nothing that is installed recognises an entity of the policy", code="entity_unavailable")
         if wanted not in self._detectors:
             chosen = [each for each in self._recognisers if each.entity in wanted]
-            finders = [self._names()] if self._names is not None and wanted & presidio.ENTITIES else []
+            finders = [self._names] if self._names is not None and wanted & presidio.ENTITIES else []
             self._detectors[wanted] = Detector(chosen, finders=finders, entities=wanted, threshold=self._threshold)
         return self._detectors[wanted]

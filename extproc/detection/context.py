@@ -6,6 +6,7 @@ word that stands nearest before the value counts; words after it only speak for 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
@@ -35,11 +36,9 @@ class Context:
     def leaning(self, text: bytes, start: int, end: int) -> int:
         """Return 1 where the words speak for the value, -1 where they speak against it, 0 where there are none."""
         before = text[_letter(text, start - _BEFORE) : start]
-        nearest = None
-        for nearest in self._either.every(before):
-            pass
-        if nearest is not None:
-            return 1 if before[slice(*nearest)].decode().lower().encode() in self._for else -1
+        nearest = deque(self._either.every(before), maxlen=1)
+        if nearest:
+            return 1 if before[slice(*nearest[0])].decode().lower().encode() in self._for else -1
         return 1 if self._after.find(text[end : end + _AFTER]) is not None else 0
 
 

@@ -1,7 +1,7 @@
-"""A text as a person reads it: digits of other scripts, wide letters, odd spaces and dashes as their ASCII, without what has no shape.
+"""A text as a person reads it: digits of other scripts, wide letters, odd spaces and dashes as ASCII, nothing without a shape.
 
-``4111\\u00a01111…``, ``４１１１…`` and ``ana@exa\\u200bmple.com`` are values like others, to whoever reads them and to whoever
-wants to get one past a mask. Pure.
+A card in wide digits, and an address with a space of no width in it, are values like others, to whoever reads them and to
+whoever wants to get one past a mask. Pure.
 """
 
 from __future__ import annotations

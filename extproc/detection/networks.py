@@ -93,7 +93,7 @@ def _mac(text: bytes, start: int, end: int) -> Verdict | None:
     if text[end : end + 1] in {b":", b"."} and text[end + 1 : end + 2].isalnum():
         return None
     found = text[start:end]
-    lettered = any(65 <= byte for byte in found)  # noqa: PLR2004 - a letter
+    lettered = any(byte >= 65 for byte in found)  # noqa: PLR2004 - a letter
     leaning = _DEVICES.leaning(text, start, end)
     if leaning > 0 or (lettered and leaning == 0):
         return Verdict(start, end, 0.9)

@@ -24,7 +24,7 @@ _CARDS: Final = Context(
 )  # fmt: skip
 
 
-def _issued(digits: bytes) -> tuple[bool, bool]:
+def _issued(digits: bytes) -> tuple[bool, bool]:  # noqa: PLR0911 - one for each range of numbers
     """Return whether a card of these digits may have been issued, and whether by one of the large issuers."""
     length, two, four = len(digits), int(digits[:2]), int(digits[:4])
     if two in {34, 37}:

@@ -16,9 +16,9 @@ from extproc.detection.context import Context
 from extproc.detection.cues import NUMBER
 from extproc.detection.recogniser import Recogniser, Verdict
 
-_EXTENSION: Final = r"(?:[ ,;]{0,2}(?:x|ext\.?|extension|app\.?|доб\.?|#)[ .:]{0,2}[0-9]{1,6}\b)?"
-_PHONE: Final = rf"(?i)(?:\+|\(\+?|\b)[0-9](?:[ ().\-/\x{{a0}}\x{{2010}}-\x{{2014}}]{{0,3}}[0-9]){{5,16}}\b{_EXTENSION}"
-_EXTENDED: Final = re.compile(r"(?i)[ ,;]{0,2}(?:x|ext\.?|extension|app\.?|доб\.?|#)[ .:]{0,2}[0-9]{1,6}$".encode())
+_EXTENSION: Final = r"[ ,;]{0,2}(?:x|ext\.?|extension|app\.?|доб\.?|#)[ .:]{0,2}[0-9]{1,6}"
+_PHONE: Final = rf"(?i)(?:\+|\(\+?|\b)[0-9](?:[ ().\-/\x{{a0}}\x{{2010}}-\x{{2014}}]{{0,3}}[0-9]){{5,16}}(?:{_EXTENSION})?\b"
+_EXTENDED: Final = re.compile(f"(?i){_EXTENSION}$".encode())
 _DATE: Final = re.compile(
     rb"^(?:(?:19|20)[0-9]{2}(?:[-/. ][01]?[0-9][-/. ][0-3]?[0-9]|[01][0-9][0-3][0-9])|[0-3]?[0-9][-/.][0-3]?[0-9][-/.](?:19|20)?[0-9]{2})"
     rb"(?:[ .-]+[0-9]{1,2}|[0-9]{4,6})?$"
@@ -31,6 +31,9 @@ _NO_PHONE: Final = re.compile(
 """An address of a network, a decimal, a social security number, an amount."""
 _BRACKETED: Final = re.compile(rb"^\(0?[0-9]{1,5}\) ?[0-9]")
 _LEAST, _MOST, _LEAST_ALONE = 7, 15, 9
+_INDENTED: Final = 16
+"""How far from the beginning of its line a number may stand, in bytes."""
+_NO_DIGITS: Final = bytes({*range(256)} - {*b"0123456789"})
 _WORDS: Final = Context(
     ("phone", "tel$", "tel.", "tel:", "teleph", "téléph", "telef", "teléf", "tél", "fon$", "mobil", "móvil", "movil", "cell", "cel$", "cel.",
      "celular", "cellulare", "handy", "gsm", "fax", "call", "dial", "ring", "reach", "sms", "text$", "texted", "whatsapp", "telegram", "viber",
@@ -53,7 +56,10 @@ _NUMBER: Final = Context(
 
 def _phone(text: bytes, start: int, end: int) -> Verdict | None:
     before, after = text[max(0, start - 1) : start], text[end : end + 2]
-    if before in {b"-", b".", b"/", b"_", b"#", b"@", b"$", b"%", b"+", b"&", b","} or before in {b"\xc2\xa3"}:
+    if (
+        before in {b"-", b".", b"/", b"_", b"#", b"@", b"$", b"%", b"+", b"&", b","}
+        or text[max(0, start - 2) : start] == b"\xc2\xa3"
+    ):
         return None
     if after[:1] in {b"-", b"_", b"%", b"/", b"@"} or (after[:1] in {b".", b":", b","} and after[1:].isdigit()):
         return None
@@ -79,8 +85,8 @@ def _stops(text: bytes, start: int, end: int) -> list[int]:
     return stops
 
 
-def _score(found: bytes, text: bytes, start: int, end: int) -> float:
-    digits = bytes(byte for byte in found if 48 <= byte <= 57)  # noqa: PLR2004 - 0 to 9
+def _score(found: bytes, text: bytes, start: int, end: int) -> float:  # noqa: PLR0911 - one for each reason
+    digits = found.translate(None, _NO_DIGITS)
     if not _LEAST <= len(digits) <= _MOST or len(set(digits)) < 3 or found.count(b"(") != found.count(b")"):  # noqa: PLR2004
         return 0.0
     international = found.lstrip(b"(").startswith(b"+") or digits.startswith(b"00")
@@ -118,8 +124,8 @@ def _by_plan(digits: bytes, found: bytes, text: bytes, start: int, end: int) -> 
 
 def _alone(text: bytes, start: int, end: int) -> bool:
     """Whether nothing else stands on the line, as in a signature below others."""
-    line = text[text.rfind(b"\n", 0, start) + 1 : start]
-    return not line.strip() and text[end : end + 1] in {b"", b"\n", b"\r"} and b"\n" in text[:start]
+    above = text.rfind(b"\n", max(0, start - _INDENTED), start)
+    return above >= 0 and not text[above + 1 : start].strip() and text[end : end + 1] in {b"", b"\n", b"\r"}
 
 
 RECOGNISERS: Final = (Recogniser(entity="PHONE_NUMBER", cue=NUMBER, pattern=_PHONE, judge=_phone, again=True),)

@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 
 from extproc.detection.expression import Expression
 
-
 _RUN: Final = re.compile(rb"[^0-9A-Za-z\x80-\xff]*[0-9A-Za-z\x80-\xff]*")
 
 

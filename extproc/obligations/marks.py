@@ -18,7 +18,7 @@ _FORMS: Final = (
     "REDACTED",
     r"hash:[A-Za-z0-9_-]{1,63}:[0-9a-f]{32}",
     r"token:[A-Za-z0-9_-]{1,63}:[A-Za-z0-9_-]{20,}",
-    r"\*\*\*\*[^\]\n]{0,256}",
+    r"\*\*\*\*(?:[^\]\"\\]|\\.)*",  # what is kept of a value may be any text, which in JSON has its escapes
 )
 _MOST_SETS: Final = 16
 

@@ -1,7 +1,7 @@
 """What takes a value's place under each mask operator.
 
 Every form can be told from a real value: ``[REDACTED]``, ``[hash:<key id>:<32 hex digits>]``, ``[token:<key id>:<base64url>]``,
-``[****1234]``. Null stays null, for it says only that nothing is there. Values are raw JSON in and out; pure, the key is passed in.
+``[****1234]``. Null stays null, for it says only that nothing is there. Values are raw JSON in and out. Pure.
 """
 
 from __future__ import annotations

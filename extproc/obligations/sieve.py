@@ -43,7 +43,12 @@ class Sieve:
         """
         encoded = bytes(raw)
         written = encoded[1:-1] if encoded[:1] == b'"' else _number(raw)
-        text = _text(raw).encode() if b"\\" in written else written
+        if b"\\" in written:
+            text = _text(raw).encode()
+        else:
+            text = written
+            if not text.isascii():
+                text.decode()  # what is no UTF-8 could be read in some way in which it was not searched
         findings = self.detector.findings(text)
         if not findings:
             return raw

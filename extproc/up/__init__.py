@@ -1,4 +1,4 @@
-"""Everything in the foreground: a managed OPA, workers, the control API, then Envoy, kept running; "ready" once every listener answers.
+"""Everything in the foreground: OPA, workers, control API, then Envoy, kept running; "ready" once every listener answers.
 
 What dies is started again after a pause that grows. On SIGTERM or SIGINT the listeners close first, what is under way may end,
 then Envoy goes, then the workers, because they still write what Envoy's last exchanges came to, and OPA last. Children never

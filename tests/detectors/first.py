@@ -36,7 +36,7 @@ def email(r: Random) -> str:
     given, family = _plain(r.choice(GIVEN)), _plain(r.choice(FAMILY))
     local = r.choice((
         f"{given}.{family}", f"{given[0]}{family}", f"{given}_{family}{r.randint(1, 99)}", f"{given}+{r.choice(('news', 'inv', 'x1'))}",
-        f"{family}", f"{given}-{family}", f"{given}.{family}.ext", f"info", f"o'{family}", f"{given.upper()}.{family.title()}", f"{r.randint(10, 99999)}",
+        f"{family}", f"{given}-{family}", f"{given}.{family}.ext", "info", f"o'{family}", f"{given.upper()}.{family.title()}", f"{r.randint(10, 99999)}",
     ))  # fmt: skip
     return f"{local}@{r.choice(HOSTS)}"
 
@@ -209,7 +209,7 @@ DECOYS: tuple[tuple[str, Callable[[Random], str]], ...] = (
     ("Backup {} finished.", lambda r: f"{_stamp(r).replace('-', '')}{_clock(r).replace(':', '')}"),
     ("Termin am {} um acht", lambda r: f"{r.randint(1, 28):02d}.{r.randint(1, 12):02d}.20{r.randint(15, 29)}"),
     ("between {}", lambda r: f"{_stamp(r)} and {_stamp(r)}"),
-    ("{} to {}", lambda r: _clock(r)),
+    ("{} to {}", _clock),
     # hashes and ids
     ("commit {}", lambda r: values.drawn(r, _HEX, r.choice((7, 40)))),
     ("sha256:{}", lambda r: values.drawn(r, _HEX, 64)),

@@ -123,7 +123,7 @@ DECOYS: tuple[tuple[str, Callable[[Random], str]], ...] = (
     ("created {}", lambda r: f"{r.randint(1, 28):02d}-{r.randint(1, 12):02d}-20{r.randint(10, 29)}"),
     ("week 20{}", lambda r: f"{r.randint(10, 29)}-W{r.randint(1, 52):02d}-{r.randint(1, 7)}"),
     ("HEAD is now at {}", _hex(7, 8, 12, 40)),
-    ("etag: \"{}\"", _hex(32, 40)),
+    ('etag: "{}"', _hex(32, 40)),
     ("layer sha256:{} pulled", _hex(64)),
     ("trace_id={} span_id=ab12", _hex(16, 32)),
     ("X-Request-Id: {}", lambda r: values.grouped(values.drawn(r, _HEX, 32), (8, 4, 4, 4, 12), "-")),

@@ -84,6 +84,7 @@ def test_a_search_leaves_one_span_with_the_contracts_attributes(gateway: Gateway
     assert told.pop("vecgate.ledger.index") == list(read_leaves(gateway.audit))[-1].index
     assert "mask" in told.pop("vecgate.obligations")
     told.pop("vecgate.reasons", None)
+    assert (told.pop("vecgate.masked.entities"), told.pop("vecgate.masked.entity_values")) == (["CREDIT_CARD"], [1])
     assert told == {
         "db.system.name": "chroma",
         "db.namespace": "kb",
@@ -189,3 +190,13 @@ def test_intent_and_outcome_stand_around_what_the_database_did(gateway: Gateway)
     assert last[0].exchange == last[1].exchange
     assert (last[1].end, last[1].status) == ("delivered", 200)
     assert last[1].facts[0].rows == 1
+
+
+def test_what_was_masked_is_told_by_field_by_entity_and_by_count(gateway: Gateway) -> None:
+    """The outcome's leaf says of which fields and entities how many values were hidden, and none of the values."""
+    ask(gateway, "get", {"limit": 1}, "reader")
+
+    (fact,) = list(read_leaves(gateway.audit))[-1].facts
+
+    assert (fact.masked_fields, fact.masked_values) == (("document", "email"), 2)
+    assert [(found.type, found.values) for found in fact.masked_entities] == [("CREDIT_CARD", 1)]

@@ -24,6 +24,8 @@ from chromadb.errors import ChromaError
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
 
+from detectors.scores import labelled
+from extproc.detection import addresses, keys, national, networks, payments, phones
 from extproc.engines.source import Source
 from extproc.wire import ext_proc_pb2 as wire
 from fuzz.framing import joined
@@ -34,6 +36,15 @@ from support.database import chroma_server
 from support.docs import ROOT, blocks
 
 _FAILS = 400
+_EACH = 6
+_RECOGNISERS = {
+    "addresses": addresses.RECOGNISERS,
+    "keys": keys.RECOGNISERS,
+    "national": national.RECOGNISERS,
+    "networks": networks.RECOGNISERS,
+    "payments": payments.RECOGNISERS,
+    "phones": phones.RECOGNISERS,
+}
 _CLAIMS: dict[str, Any] = {
     "iss": "https://idp.test/main",
     "aud": ["vecgate", "other"],
@@ -84,6 +95,34 @@ def main() -> None:
     _write("evidence", _damages())
     _write("bundle", _bundles())
     _write("opa_answer", _opa_answers())
+    for name, recognisers in _RECOGNISERS.items():
+        _write(f"detect_{name}", _labelled({each.entity for each in recognisers}))
+    _write("detect_custom", (b"[A-Z]{2}-([0-9]{4})\nblue  heron part AB-1234 B18391234 \xce\xa9-7", b"(a|b)+$\nabab", b"(\n("))
+    _write("token", (b"[token:k1:AAAAAAAAAAAAAAAAAAAAAAAA]", b"ada@corp.test", MARK.encode()))
+    _write("written_mask", _written_masks())
+
+
+def _labelled(entities: set[str]) -> Iterator[bytes]:
+    """Give the first few texts of the labelled corpus for each entity, and a few without any."""
+    left = dict.fromkeys((*entities, ""), _EACH)
+    for text, spans in zip(*labelled("first"), strict=True):
+        name = next((type_ for type_, _, _ in spans if left.get(type_)), "")
+        if left.get(name) and (spans == [] or name):
+            left[name] -= 1
+            yield text.encode()
+
+
+def _written_masks() -> Iterator[bytes]:
+    for text in (
+        "[REDACTED]",
+        "[EMAIL_ADDRESS]",
+        f"x [hash:k1:{'0a' * 16}]",
+        f"[token:k1:{'A' * 24}]",
+        '[****"4]',
+        "[**** ",
+        "REDACTED",
+    ):
+        yield msgspec.json.encode({"documents": [text, None], "metadatas": [{"a": [text]}]})
 
 
 def _write(target: str, inputs: Any) -> None:

@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 
 from extproc.audit import segments
 from extproc.config.reader import Reader
+from extproc.detection import addresses, custom, detector, keys, national, networks, payments, phones
+from extproc.detection.expression import Expression
 from extproc.engines import archive, opa_answer, signature
 from extproc.errors import EngineError, UpstreamError
 from extproc.identity import Identifier
+from extproc.obligations import marks, tokens
 from extproc.obligations.masking import Mask
+from extproc.obligations.sieve import Sieve
 from extproc.protocols import (
     chroma_dialect,
     chroma_errors,
@@ -101,6 +105,12 @@ _WRITE = chroma_forms.write
         ("bundle", signature, "digest", lambda *_: "00"),
         ("bundle", archive, "pack", lambda files: _PACK({**files, "more": b""})),
         ("configuration", Reader, "error", lambda *_: ValueError("not one of ours")),
+        *(
+            (f"detect_{module.__name__.rpartition('.')[2]}", Sieve, "_replaced", lambda *_: b"x")
+            for module in (addresses, keys, national, networks, payments, phones)
+        ),
+        ("detect_phones", detector, "settled", lambda found: [*found] * 2),
+        ("detect_custom", custom, "_taken", lambda pattern: pattern),
         ("error_answer", chroma_errors, "masked", lambda _: _PLAIN_ANSWER),
         ("evidence", segments, "leaf_offset", lambda *_: 1 / 0),
         ("identity", Identifier, "_principal", lambda *_: UpstreamError("not one of ours")),
@@ -116,7 +126,9 @@ _WRITE = chroma_forms.write
         ("search", chroma_search, "tested_fields", lambda _: set()),
         ("stream", Stream, "receive", _broken_law),
         ("strictness", strict_json, "_STRICT", json.JSONDecoder()),
+        ("token", tokens, "key_of", lambda _: "k2"),
         ("where", chroma_where, "conjoined", lambda where, _: where),
+        ("written_mask", marks, "_masks", lambda _: Expression("REDACTED")),
     ],
 )
 def test_a_broken_reader_is_noticed(target: str, owner: Any, name: str, broken: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ DATABASE = "/api/v2/tenants/default_tenant/databases/default_database"
 COLLECTIONS = f"{DATABASE}/collections"
 RECORDS = f"{COLLECTIONS}/{UUID}"
 EMAIL = "grace.hopper@navy.test"
-TEXT = "my card 4929123456789012 was charged twice"
+TEXT = "my card 4929123456789015 was charged twice"
 MODEL: dict[str, Any] = {
     "id": UUID,
     "name": "tickets",
