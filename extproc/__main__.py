@@ -7,8 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,10 @@ import uvloop
 
 from extproc import __version__
 from extproc import config as configuration
-from extproc.errors import ConfigError, Error
+from extproc.command_line import DEFAULT, ConfigFile, ControlAuthority, ControlUrl, TokenFile
+from extproc.command_line import one_line_errors as _one_line_errors
+from extproc.errors import ConfigError
+from extproc.lock_commands import lock_app
 
 # What only one command needs is imported by that command: a worker need not load what renders Envoy's configuration.
 # ruff: noqa: PLC0415
@@ -34,27 +36,13 @@ policy_app = typer.Typer(help="Policies, before they decide anything.")
 app.add_typer(policy_app, name="policy")
 mask_app = typer.Typer(help="Masks, and what is behind those that can be undone.")
 app.add_typer(mask_app, name="mask")
+app.add_typer(lock_app, name="lock")
 
-ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 PolicyDirectory = Annotated[Path, typer.Argument(help="The directory of .rego and data files.")]
 PolicyLibrary = Annotated[Path | None, typer.Option("--library", help="A directory of rules that it is read together with.")]
 Entrypoint = Annotated[str, typer.Option("--entrypoint", help="The rule that is the decision.")]
-TokenFile = Annotated[Path, typer.Option("--token-file", help="A file with your token.")]
-ControlUrl = Annotated[str | None, typer.Option("--url", help="The control API; the configuration's otherwise.")]
-ControlAuthority = Annotated[Path | None, typer.Option("--ca", help="Authority of its certificate, PEM.")]
-DEFAULT = Path("vecgate.yaml")
 DEFAULT_POLICY = Path("rego")
 DEFAULT_RULE = "vecgate/authz/decision"
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """Turn an `Error` into one line on standard error and exit status 1."""
-    try:
-        yield
-    except Error as error:
-        print(f"vecgate: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
 
 
 def _version(wanted: bool) -> None:
