@@ -114,7 +114,7 @@ def test_every_configuration_loads(block: Block, tmp_path: Path) -> None:
 
 def leaves_of(node: dict[str, Any], where: str = "", *, needed: bool = False) -> Iterator[tuple[str, str]]:
     """Give each key of the schema that holds a value, and its default as the documentation writes it."""
-    if "anyOf" in node or "vault" in node.get("properties", {}):
+    if "anyOf" in node or "env" in node.get("properties", {}):
         yield where, written(node, needed=needed)
     elif node.get("type") == "object":
         for name, inner in node["properties"].items():
@@ -173,11 +173,7 @@ def unavailable() -> list[tuple[str, dict[str, Any]]]:
         ("grpc", {"databases": [database | {"grpc": {"listen": "127.0.0.1:1", "upstream": "http://127.0.0.1:2"}}]}),
         ("enforcement", {"databases": [database | {"enforcement": "observe"}]}),
         ("engine", {"databases": [database | {"engine": "qdrant"}]}),
-        ("control", {"control": {"listen": "127.0.0.1:8099"}}),
         ("service", {"service": {"listen": "127.0.0.1:9000"}}),
-        ("store", {"store": "sqlite:///other.db"}),
-        ("vault", {"masking": {"keys": [{"id": "k1", "value": {"vault": "a#b"}}]}}),
-        ("aws", {"masking": {"keys": [{"id": "k1", "value": {"aws": "a#b"}}]}}),
     ]
 
 
