@@ -50,6 +50,7 @@ identity:
     - {issuer: "https://two.test", jwks: {uri: "https://two.test/keys"}}
 policy: {bundle: rego}
 audit: {otlp: "http://127.0.0.1:4317"}
+control: {listen: 127.0.0.1:8103}
 workers: 2
 limits: {body: 1MiB, message_timeout: 3s}
 """
@@ -113,6 +114,24 @@ def test_the_real_envoy_accepts_it(config: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_control_api_is_behind_the_token_check_and_no_client_speaks_for_it(config: Path) -> None:
+    """jwt_authn, then the router; what is found of a token replaces whatever a client sends in its field, also if nothing."""
+    document = rendered(config)
+    manager = managers(document)["control"]
+    (host,) = manager["route_config"]["virtual_hosts"]
+    set_fields = {each["header"]["key"]: each["append_action"] for each in host["request_headers_to_add"]}
+
+    assert list(filters(manager)) == ["jwt_authn", "router"]
+    assert filters(manager)["jwt_authn"]["providers"]["issuer_0"]["from_headers"] == [
+        {"name": "authorization", "value_prefix": "Bearer "}
+    ]
+    assert set(host["request_headers_to_remove"]) == set(set_fields) == {"x-vecgate-verified", "x-vecgate-source"}
+    assert set(set_fields.values()) == {"OVERWRITE_IF_EXISTS_OR_ADD"}
+    assert clusters(document)["control"]["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"] == {
+        "pipe": {"path": str(config.parent / "var" / "control.sock")}
+    }
+
+
 def test_no_secret_stands_in_it(config: Path) -> None:
     """Credentials are not there at all; keys are named by file or variable."""
     text = bootstrap.text(load(config), credential_headers())
@@ -120,8 +139,8 @@ def test_no_secret_stands_in_it(config: Path) -> None:
     assert [SECRET in text, key in text, "inline_string" in text, "inline_bytes" in text] == [False] * 4
 
 
-def test_nothing_listens_but_the_databases(config: Path) -> None:
-    """Envoy's admin interface is a private socket; every TCP address is a database's."""
+def test_nothing_listens_but_the_databases_and_control(config: Path) -> None:
+    """Envoy's admin interface is a private socket; every TCP address is one of the configuration's."""
     document = rendered(config)
     pipe = document["admin"]["address"]["pipe"]
     assert pipe == {"path": str(config.parent / "var/envoy-admin.sock"), "mode": 0o600}
@@ -129,12 +148,14 @@ def test_nothing_listens_but_the_databases(config: Path) -> None:
         8100,
         8101,
         8102,
+        8103,
     ]
 
 
-def test_each_listener_has_exactly_one_ext_proc_and_it_fails_closed(config: Path) -> None:
+def test_each_database_has_exactly_one_ext_proc_and_it_fails_closed(config: Path) -> None:
     """Between the token check and the router stands this service, for every request and both bodies."""
-    for name, manager in managers(rendered(config)).items():
+    databases = {name: manager for name, manager in managers(rendered(config)).items() if name != "control"}
+    for name, manager in databases.items():
         assert [each["name"].rpartition(".")[2] for each in manager["http_filters"]] == ["jwt_authn", "ext_proc", "router"]
         found = filters(manager)["ext_proc"]
         open_doors = ("failure_mode_allow", "allow_mode_override", "observability_mode", "disable_immediate_response")

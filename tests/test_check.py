@@ -167,6 +167,11 @@ def test_an_audit_directory_that_is_a_file_is_refused(config: Path) -> None:
             '"type": "detect", "entities": ["EMAIL_ADRESS"], "fields"',
             "there is no entity `EMAIL_ADRESS`",
         ),
+        (
+            '"type": "mask", "fields"',
+            '"type": "detect", "entities": ["PERSON"], "fields"',
+            "there is no entity `PERSON`",
+        ),
     ],
 )
 def test_a_rule_on_something_that_does_not_exist_is_refused(config: Path, old: str, new: str, said: str) -> None:
@@ -177,6 +182,30 @@ def test_a_rule_on_something_that_does_not_exist_is_refused(config: Path, old: s
         check(config)
     assert str(caught.value).startswith(f"{path}:")
     assert said in str(caught.value)
+
+
+def test_an_entity_of_the_configuration_exists(config: Path) -> None:
+    """A recogniser of one's own gives policies a word; a mask with a key needs one for found values too."""
+    path = config.parent / "rego" / "decision.rego"
+    change(path, '"type": "mask", "fields"', '"type": "detect", "entities": ["PART_NUMBER"], "fields"')
+    change(path, '"with": "hash"', '"with": "token"')
+    with pytest.raises(ConfigError, match="there is no entity `PART_NUMBER`"):
+        check(config)
+    config.write_text(CONFIG + "detection: {recognisers: [{entity: PART_NUMBER, pattern: '[A-Z]{2}-[0-9]{4}'}]}\n")
+    assert check(config) == []
+    change(config, "masking: {keys: [{id: k1, value: {file: mask.key}}]}\n", "")
+    with pytest.raises(ConfigError, match="masks with `token`, which needs a key"):
+        check(config)
+
+
+@pytest.mark.parametrize(
+    "recogniser", ["{entity: PIN, pattern: '('}", "{entity: PIN, pattern: 'a*'}", "{entity: PIN, terms: [' ']}"]
+)
+def test_a_recogniser_that_cannot_be_made_is_refused(config: Path, recogniser: str) -> None:
+    """The entity is named, and what is wrong."""
+    config.write_text(CONFIG + f"detection: {{recognisers: [{recogniser}]}}\n")
+    with pytest.raises(ConfigError, match=r"detection\.recognisers: PIN: "):
+        check(config)
 
 
 ADMINISTRATION = """\

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.config import admin_path, buffer_bytes, database, load, socket_paths
+from extproc.config import admin_path, buffer_bytes, control_path, database, load, socket_paths
 from extproc.config.forms import DURATION, SIZE, Address, Form, Url
 from extproc.config.reader import note, unwrap
 from extproc.config.schema import schema
@@ -416,6 +416,35 @@ def test_a_key_of_the_contract_that_does_nothing_yet_is_refused(tmp_path: Path, 
     said = complaint(tmp_path, LEAST.replace(old, new, 1))
     assert said.startswith(f"vecgate.yaml:{where}: ")
     assert "available yet" in said
+
+
+@pytest.mark.parametrize(
+    ("control", "key"),
+    [
+        ("{listen: 127.0.0.1:8100}", "control.listen"),
+        ("{listen: 0.0.0.0:8099}", "control.listen"),
+        ("{listen: 127.0.0.1:8099, tls: {certificate: {file: a}}}", "control.tls"),
+        ("{listen: 127.0.0.1:8099, url: 'http://vecgate.example'}", "control.url"),
+        ("{listen: 127.0.0.1:8099, admins: [platform-admin]}", "control.admins"),
+        ("{listen: 127.0.0.1:8099, admins: ['role:']}", "control.admins"),
+        ("{listen: 127.0.0.1:8099, admins: ['person:ada']}", "control.admins"),
+    ],
+)
+def test_a_control_api_that_would_not_be_safe_is_refused(tmp_path: Path, control: str, key: str) -> None:
+    """It has an address of its own, people's tokens cross to it encrypted, and who administers is named by role or group."""
+    assert complaint(tmp_path, LEAST.replace("policy: {", f"control: {control}\npolicy: {{")).startswith(
+        f"vecgate.yaml:11: {key}: "
+    )
+
+
+def test_a_control_api_is_where_the_configuration_says(tmp_path: Path) -> None:
+    """With a socket of its own beside the workers'."""
+    text = "control: {listen: 127.0.0.1:8099, admins: ['role:a', 'group:b']}\npolicy: {"
+    config = load(write(tmp_path, LEAST.replace("policy: {", text)))
+
+    assert config.control
+    assert (str(config.control.listen), config.control.admins) == ("127.0.0.1:8099", ("role:a", "group:b"))
+    assert control_path(config) == tmp_path / "var/control.sock"
 
 
 @pytest.mark.parametrize(

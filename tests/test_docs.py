@@ -46,6 +46,7 @@ ELSEWHERE = {
     "make venv": "Makefile",
     "make opa": "Makefile",
     "make help": "Makefile",
+    "make detectors": "Makefile",
     "vecgate up -c vecgate.yaml": "tests/e2e/test_docs_snippets.py",
     "tail -n 1 var/audit/log/worker-0/leaves.jsonl | python -m json.tool": "tests/e2e/test_docs_snippets.py",
     "docker compose -f deploy/compose.yaml up --build": "tests/test_deploy.py",

@@ -218,6 +218,17 @@ def test_the_plan_names_a_worker_for_each_socket_and_writes_a_private_bootstrap(
     assert (tmp_path / "var/envoy.json").stat().st_mode & 0o777 == 0o600
 
 
+def test_the_control_api_is_planned_where_the_configuration_has_it(tmp_path: Path) -> None:
+    """It runs, ends and is started again like a worker; nothing is ready before its socket and its listener answer."""
+    path = tmp_path / "vecgate.yaml"
+    path.write_text(CONFIG.format(port=8100) + "control: {listen: 127.0.0.1:8099}\n")
+    what = plan(load(path), path)
+
+    assert (what.workers[-1].name, what.workers[-1].command[-3:]) == ("control", ("control", "-c", str(path)))
+    assert what.sockets[-1].name == "control.sock"
+    assert what.listeners[-1] == Address(host="127.0.0.1", port=8099)
+
+
 def test_a_socket_directory_that_others_may_enter_is_refused(tmp_path: Path) -> None:
     """Whoever reaches the socket could forge identities."""
     path = tmp_path / "vecgate.yaml"

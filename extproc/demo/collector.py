@@ -89,6 +89,6 @@ def _seen(request: ExportTraceServiceRequest) -> Iterator[Seen]:
 def _value(value: AnyValue) -> Value:
     kind = value.WhichOneof("value")
     if kind == "array_value":
-        return tuple(each.string_value for each in value.array_value.values)
+        return tuple(str(_value(each)) for each in value.array_value.values)
     plain: Any = getattr(value, kind) if kind else None
     return plain if isinstance(plain, (str, int, float, bool)) else None

@@ -6,6 +6,7 @@ word that stands nearest before the value counts; words after it only speak for 
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable
 from typing import Final
@@ -14,6 +15,7 @@ import re2
 
 from extproc.detection.expression import Expression
 
+_NUMBER: Final = re.compile(rb"[0-9]")
 _BEFORE: Final = 48
 _AFTER: Final = 24
 
@@ -22,10 +24,12 @@ class Context:
     """Words that speak for a value, and words that speak against it.
 
     A word is compared without regard to case, and stands at the beginning of a word of the text, so that `tel` is also found in
-    ``Telefon``; one that ends in ``$`` is a whole word.
+    ``Telefon``; one that ends in ``$`` is a whole word. A word against a value does not reach into the next line, and with
+    `own` not past another number, whose word it is; that is for values that begin where their number does.
     """
 
-    def __init__(self, speaking_for: Iterable[str], speaking_against: Iterable[str] = ()) -> None:
+    def __init__(self, speaking_for: Iterable[str], speaking_against: Iterable[str] = (), *, own: bool = False) -> None:
+        self._own = own
         words = tuple(speaking_for)
         self.pattern = _any_of(words)
         """The words that speak for a value, as a pattern."""
@@ -38,7 +42,11 @@ class Context:
         before = text[_letter(text, start - _BEFORE) : start]
         nearest = deque(self._either.every(before), maxlen=1)
         if nearest:
-            return 1 if before[slice(*nearest[0])].decode().lower().encode() in self._for else -1
+            begins, ends = nearest[0]
+            if before[begins:ends].decode().lower().encode() in self._for:
+                return 1
+            if b"\n" not in before[ends:] and not (self._own and _NUMBER.search(before, ends)):
+                return -1
         return 1 if self._after.find(text[end : end + _AFTER]) is not None else 0
 
 

@@ -36,15 +36,17 @@ _SOCIAL: Final = Context(
     ("ssn", "social sec", "social$", "soc sec", "soc. sec", "ss#", "ss #", "ss no", "taxpayer", "tax id", "tin$", "employee", "applicant", "payroll", "itin"),
     ("order", "part", "sku", "serial", "isbn", "invoice", "bestell", "tracking", "model", "artikel", "po$", "mpn", "phone", "tel", "fax",
      "counter", "value", "ticket", "commande", "zamów", "reference", "account", "memory", "ean", "id$", "insurance"),
+    own=True,
 )  # fmt: skip
 
 
 def _ssn(text: bytes, start: int, end: int) -> Verdict | None:
     if text[start - 1 : start] in {b"-", b".", b"_", b"/", b"+"} or text[end : end + 1] in {b"-", b"_", b"/"}:
         return None
-    if text[end : end + 1] in {b".", b","} and text[end + 1 : end + 2].isdigit():
-        return None
     found = text[start:end]
+    # A comma before another number is a decimal's, or, behind a number in groups, that of a table.
+    if text[end : end + 1] in ({b"."} if found[3:4] in {b"-", b" "} else {b".", b","}) and text[end + 1 : end + 2].isdigit():
+        return None
     digits = bytes(byte for byte in found if 48 <= byte <= 57)  # noqa: PLR2004 - 0 to 9
     if (
         digits[:3] in _NEVER_ISSUED

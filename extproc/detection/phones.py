@@ -24,6 +24,8 @@ _DATE: Final = re.compile(
     rb"(?:[ .-]+[0-9]{1,2}|[0-9]{4,6})?$"
 )
 _AMERICAN: Final = re.compile(rb"^(?:\+?1[-. ]?)?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[-. ])[2-9][0-9]{2}[-. ][0-9]{4}$")
+_IN_A_ROW: Final = re.compile(rb"\+|\(|(?:1[-. ])?[2-9][0-9]{2}[-. ][2-9][0-9]{2}[-. ][0-9]{4}$")
+"""What is a number of its own between the commas of a table, and no part of an amount."""
 _NORTH: Final = re.compile(rb"(?:1[-. ]?)?\(?[2-9][0-9]{2}\)?[-. ]?[2-9][0-9]{2}[-. ][0-9]{4}\b")
 _NO_PHONE: Final = re.compile(
     rb"^(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9]{1,3}\.[0-9]{4,}|[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{1,3}(?:[ .][0-9]{3}){3,})$"
@@ -34,6 +36,7 @@ _LEAST, _MOST, _LEAST_ALONE = 7, 15, 9
 _INDENTED: Final = 16
 """How far from the beginning of its line a number may stand, in bytes."""
 _NO_DIGITS: Final = bytes({*range(256)} - {*b"0123456789"})
+_PLAIN: Final = b"0123456789 ().-/+"
 _WORDS: Final = Context(
     ("phone", "tel$", "tel.", "tel:", "teleph", "téléph", "telef", "teléf", "tél", "fon$", "mobil", "móvil", "movil", "cell", "cel$", "cel.",
      "celular", "cellulare", "handy", "gsm", "fax", "call", "dial", "ring", "reach", "sms", "text$", "texted", "whatsapp", "telegram", "viber",
@@ -56,15 +59,14 @@ _NUMBER: Final = Context(
 
 def _phone(text: bytes, start: int, end: int) -> Verdict | None:
     before, after = text[max(0, start - 1) : start], text[end : end + 2]
-    if (
-        before in {b"-", b".", b"/", b"_", b"#", b"@", b"$", b"%", b"+", b"&", b","}
-        or text[max(0, start - 2) : start] == b"\xc2\xa3"
-    ):
+    if before in {b"-", b".", b"/", b"_", b"#", b"@", b"$", b"%", b"+", b"&"} or text[max(0, start - 2) : start] == b"\xc2\xa3":
         return None
-    if after[:1] in {b"-", b"_", b"%", b"/", b"@"} or (after[:1] in {b".", b":", b","} and after[1:].isdigit()):
+    if after[:1] in {b"-", b"_", b"%", b"/", b"@"} or (after[:1] in {b".", b":"} and after[1:].isdigit()):
         return None
     whole = text[start:end]
-    extension = _EXTENDED.search(whole) if b"#" in whole or whole.upper() != whole.lower() else None
+    if (before == b"," or (after[:1] == b"," and after[1:].isdigit())) and not _IN_A_ROW.match(whole):
+        return None
+    extension = _EXTENDED.search(whole) if whole.translate(None, _PLAIN) else None
     body = end - len(extension.group()) if extension is not None else end
     for stop in _stops(text, start, body):
         found = text[start:stop]

@@ -1,6 +1,6 @@
 """Names of persons and places, found by Presidio where it is installed: the extra `presidio` and a model of spaCy's.
 
-Patterns do not know names. This is some thousand times slower than they are, so it takes part only where a policy asks for one
+Patterns do not know names. This is far slower than they are, so it takes part only where a policy asks for one
 of its entities. Nothing is ever fetched: a model that is not there is an error of the configuration.
 """
 

@@ -166,10 +166,16 @@ class Mask:
     def _hide_texts(self, result: Result, hidden: _Hidden) -> None:
         for field, column in result.texts.items():
             plan = self._rules.plan(field)
-            if plan:
-                result.texts[field] = [
-                    NULL if (kept := self._hide(raw, field, plan, hidden)) is None else kept for raw in column
-                ]
+            match plan:
+                case False:
+                    continue
+                case Rule(pattern=pattern, veil=Constant(value=value), sieve=None):
+                    result.texts[field] = kept = [raw if raw == NULL else value for raw in column]
+                    if count := len(kept) - column.count(NULL):
+                        hidden.fields[pattern] += count
+                case _:
+                    shown = (self._hide(raw, field, plan, hidden) for raw in column)
+                    result.texts[field] = [NULL if each is None else each for each in shown]
 
     def _hide_payloads(self, result: Result, hidden: _Hidden) -> None:
         """Go through the keys of all records at once: most records have the same, and a key is planned for once.
@@ -242,9 +248,10 @@ class Mask:
                 )
 
     def _sifted(self, raw: msgspec.Raw, path: str, rule: Rule, sieve: Sieve, hidden: _Hidden) -> msgspec.Raw | None:
-        before = hidden.entities.total()
-        kept = sieve.sifted(raw, path, hidden.entities)
-        if count := hidden.entities.total() - before:
+        found: dict[str, int] = {}
+        kept = sieve.sifted(raw, path, found)
+        for entity, count in found.items():
+            hidden.entities[entity] += count
             hidden.fields[rule.pattern] += count
         return kept
 

@@ -36,7 +36,7 @@ class Sieve:
     operators: Mapping[str, Operator]
     veils: Mapping[Operator, Veil]
 
-    def sifted(self, raw: msgspec.Raw, path: str, found: Counter[str]) -> msgspec.Raw | None:
+    def sifted(self, raw: msgspec.Raw, path: str, found: dict[str, int]) -> msgspec.Raw | None:
         """Return a text or number with what is found in it hidden, itself where nothing is; None where the field goes.
 
         What is found is counted in `found` by its entity.
@@ -52,7 +52,8 @@ class Sieve:
         findings = self.detector.findings(text)
         if not findings:
             return raw
-        found.update(each.type for each in findings)
+        for each in findings:
+            found[each.type] = found.get(each.type, 0) + 1
         match self.veils[self._strongest(findings)]:
             case Dropped():
                 return None
@@ -67,7 +68,8 @@ class Sieve:
         return self._strongest(findings) if findings else None
 
     def _strongest(self, findings: list[Finding]) -> Operator:
-        return reduce(stronger, (self.operators[each.type] for each in findings))
+        operators = {self.operators[each.type] for each in findings}
+        return operators.pop() if len(operators) == 1 else reduce(stronger, operators)
 
     def _replaced(self, written: bytes, text: bytes, findings: list[Finding], path: str) -> bytes:
         """Return the inside of a JSON string: `written`, which reads `text`, with each finding replaced."""

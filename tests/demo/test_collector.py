@@ -22,7 +22,9 @@ def test_spans_are_kept_as_they_came() -> None:
         attributes=[
             KeyValue(key="one", value=AnyValue(string_value="a")),
             KeyValue(key="two", value=AnyValue(int_value=2)),
-            KeyValue(key="three", value=AnyValue(array_value=ArrayValue(values=[AnyValue(string_value="b")]))),
+            KeyValue(
+                key="three", value=AnyValue(array_value=ArrayValue(values=[AnyValue(string_value="b"), AnyValue(int_value=2)]))
+            ),
             KeyValue(key="four", value=AnyValue()),
         ],
     )
@@ -44,6 +46,6 @@ def test_spans_are_kept_as_they_came() -> None:
             trace="01" * 16,
             id="02" * 8,
             parent="03" * 8,
-            attributes={"one": "a", "two": 2, "three": ("b",), "four": None},
+            attributes={"one": "a", "two": 2, "three": ("b", "2"), "four": None},
         )
         assert (expected,) == collector.spans()

@@ -1,4 +1,4 @@
-"""What is built in finds what it is for and nothing beside it, on the half of the labelled corpus that it was made with."""
+"""What is built in finds what it is for and nothing beside it, on the parts of the labelled corpus that it was made with."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def values(detector: Detector, text: str) -> list[tuple[str, str]]:
     return [(each.type, encoded[each.start : each.end].decode()) for each in detector.findings(encoded)]
 
 
-@pytest.fixture(scope="module")
-def scores() -> dict[str, Score]:
-    """Score all that is built in on the first half of the corpus."""
-    texts, labels = labelled("first")
+@pytest.fixture(scope="module", params=["first", "third"])
+def scores(request: pytest.FixtureRequest) -> dict[str, Score]:
+    """Score all that is built in on a part of the corpus that it was made with."""
+    texts, labels = labelled(request.param)
     detector = CATALOGUE.detector(CATALOGUE.patterned)
     found = []
     for text in texts:
@@ -50,14 +50,14 @@ def test_every_entity_is_found(scores: dict[str, Score]) -> None:
     assert missed == {}
 
 
-@pytest.mark.parametrize("half", ["first", "second"])
-def test_the_corpus_is_the_one_that_was_frozen(half: str) -> None:
-    """Two thousand texts each, half of which hold a value."""
-    texts, labels = labelled(half)
+@pytest.mark.parametrize(("part", "size"), [("first", 2000), ("second", 2000), ("third", 1000)])
+def test_the_corpus_is_the_one_that_was_frozen(part: str, size: int) -> None:
+    """About half of the texts of each part hold a value."""
+    texts, labels = labelled(part)
 
-    assert len(texts) == 2000
-    assert sum(bool(spans) for spans in labels) >= 900
-    assert sum(not spans for spans in labels) >= 900
+    assert len(texts) == size
+    assert sum(bool(spans) for spans in labels) >= 0.45 * size
+    assert sum(not spans for spans in labels) >= 0.45 * size
 
 
 TEXTS = [
@@ -70,6 +70,10 @@ TEXTS = [
     ("card 4242 4242 4242 4243", []),
     ("SSN 078-05-1120", [("US_SSN", "078-05-1120")]),
     ("SSN 000-05-1120", []),
+    ("name,ssn,phone,id\nOmar,520-25-2260,303-555-0158,7", [("US_SSN", "520-25-2260"), ("PHONE_NUMBER", "303-555-0158")]),
+    ("order 4711 is paid, 520-25-2260 filed", [("US_SSN", "520-25-2260")]),
+    ("part 520-25-2260", []),
+    ("a lot of 1,303,555 pieces", []),
     ("IBAN DE89 3704 0044 0532 0130 00", [("IBAN_CODE", "DE89 3704 0044 0532 0130 00")]),
     ("IBAN DE89 3704 0044 0532 0130 01", []),
     ("host 203.0.113.77 is down", [("IP_ADDRESS", "203.0.113.77")]),

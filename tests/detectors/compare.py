@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import re2
 
-from detectors.scores import CORPUS, Score, Span, labelled, scored
+from detectors.scores import CORPUS, DIGESTS, Score, Span, labelled, scored
 from extproc.detection.catalogue import Catalogue
 from extproc.detection.detector import Detector
 
@@ -52,26 +52,26 @@ def main() -> None:
     """Measure and write the tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--presidio", type=Path, required=True, help="the Python that has Presidio")
-    parser.add_argument("--halves", nargs="+", default=["first", "second"], choices=["first", "second"])
+    parser.add_argument("--parts", nargs="+", default=["first", "third"], choices=sorted(DIGESTS))
     options = parser.parse_args()
     catalogue = Catalogue()
-    parts = [_compared(half, catalogue, options.presidio) for half in options.halves]
-    text = "\n\n".join((*parts, _speed_on_clean_text(catalogue)))
+    tables = [_compared(part, catalogue, options.presidio) for part in options.parts]
+    text = "\n\n".join((*tables, _speed_on_clean_text(catalogue)))
     print(text)
-    if len(parts) == len(parser.get_default("halves")):
+    if options.parts == (parser.get_default("parts")):
         page = DOCUMENT.read_text("utf-8")
         DOCUMENT.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: f"{BEGIN}\n{text}\n{END}", page, flags=re.DOTALL), "utf-8")
 
 
-def _compared(half: str, catalogue: Catalogue, python: Path) -> str:
-    texts, labels = labelled(half)
+def _compared(part: str, catalogue: Catalogue, python: Path) -> str:
+    texts, labels = labelled(part)
     encoded = [text.encode() for text in texts]
     size = sum(map(len, encoded))
     everything, common = catalogue.detector(catalogue.patterned), catalogue.detector(COMMON)
     ours = scored(labels, [_spans(everything, text) for text in encoded])
-    theirs = _presidio(python, half, ours)
+    theirs = _presidio(python, part, ours)
     best = _best(labels, theirs["found"], theirs["entities"])
-    timed = _presidio(python, half, COMMON)
+    timed = _presidio(python, part, COMMON)
     our_rate, their_rate = size / _seconds(lambda: _search(common, encoded)) / 1e6, size / timed["seconds"] / 1e6
     rows = ["| entity | values | precision | recall | Presidio: precision | recall |", "|---|---|---|---|---|---|"]
     rows += [_row(name, score, best.get(name)) for name, score in ours.items()]
@@ -81,13 +81,13 @@ def _compared(half: str, catalogue: Catalogue, python: Path) -> str:
         f" find everywhere, Presidio's patterns {their_rate:.3f} MB/s, so {our_rate / their_rate:.0f} times as fast;"
         f" {all_rate:.2f} MB/s for all entities."
     )
-    told = f"The {half} half: {len(texts):,} texts, {sum(map(len, labels)):,} values."
+    told = f"The {part} part: {len(texts):,} texts, {sum(map(len, labels)):,} values."
     return "\n".join((told, "", *rows, "", speed))
 
 
-def _presidio(python: Path, half: str, entities: Iterable[str]) -> Any:
-    """Return what Presidio finds in one half, and how long it takes."""
-    command = [str(python), str(Path(__file__).with_name("presidio.py")), str(CORPUS / f"{half}.jsonl"), *sorted(entities)]
+def _presidio(python: Path, part: str, entities: Iterable[str]) -> Any:
+    """Return what Presidio finds in one part, and how long it takes."""
+    command = [str(python), str(Path(__file__).with_name("presidio.py")), str(CORPUS / f"{part}.jsonl"), *sorted(entities)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 

@@ -18,8 +18,9 @@ CORPUS: Final = Path(__file__).with_name("corpus")
 DIGESTS: Final = {
     "first": "1fd5c54dded843ef052f2fa4091a5ebd73547162611a603195e68d7f68fe2cb0",
     "second": "63edf315ba17e24eee2256110a4f455af6d988e02c57e6917f8a93c8fe1fd110",
+    "third": "9a6144864d2041bb269bf0750be428d4d8f4e107d9582c64e0beac07ee973187",
 }
-"""Of the two halves, as they were before there was a detector."""
+"""Of the parts, as they were frozen."""
 
 Span = tuple[str, int, int]
 """A type, and where a value of it begins and ends, in characters."""
@@ -49,11 +50,11 @@ class Score:
         return 2 * self.right / max(1, 2 * self.right + self.wrong + self.missed)
 
 
-def labelled(half: str) -> tuple[list[str], list[list[Span]]]:
-    """Return the texts of one half of the corpus and the values in them. Raises `ValueError` where it was changed."""
-    data = (CORPUS / f"{half}.jsonl").read_bytes()
-    if hashlib.sha256(data).hexdigest() != DIGESTS[half]:
-        message = f"the corpus {half} is not the one that was frozen"
+def labelled(part: str) -> tuple[list[str], list[list[Span]]]:
+    """Return the texts of one part of the corpus and the values in them. Raises `ValueError` where it was changed."""
+    data = (CORPUS / f"{part}.jsonl").read_bytes()
+    if hashlib.sha256(data).hexdigest() != DIGESTS[part]:
+        message = f"the corpus {part} is not the one that was frozen"
         raise ValueError(message)
     records = [json.loads(line) for line in data.decode().splitlines()]
     return (

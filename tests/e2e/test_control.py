@@ -211,3 +211,25 @@ def test_the_command_says_why_not(control: Control, tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith("vecgate: the policy does not allow this: act_not_granted")
+
+
+def test_an_opa_decides_about_acts_too(tmp_path: Path) -> None:
+    """On a managed OPA the same policy is asked for the same decision."""
+    listen = f"127.0.0.1:{free_port()}"
+    with running(tmp_path, "http://127.0.0.1:9", policy=STARTER, engine="opa", control={"listen": listen}) as found:
+        control = Control(found, f"http://{listen}")
+        answers = [control.reveal(token(), control.bearer(*roles)) for roles in (REVEALER, ("platform-admin",))]
+
+    assert [(each.status_code, each.json().get("error")) for each in answers] == [(200, None), (403, "class_not_seen")]
+
+
+def test_without_rules_of_administration_the_configuration_names_who_administers(tmp_path: Path) -> None:
+    """By role or group; nobody else may act."""
+    listen = f"127.0.0.1:{free_port()}"
+    control = {"listen": listen, "admins": ["group:ops"]}
+    with running(tmp_path, "http://127.0.0.1:9", control=control) as found:
+        reached = Control(found, f"http://{listen}")
+        headers = [reached.bearer("reader", groups=["ops"]), reached.bearer("ops")]
+        answers = [reached.reveal(token(), each) for each in headers]
+
+    assert [(each.status_code, each.json().get("error")) for each in answers] == [(200, None), (403, "act_not_granted")]
