@@ -142,7 +142,11 @@ def written(node: dict[str, Any], *, needed: bool) -> str:
 UNWRITTEN_DEFAULTS = {
     # Defaults that the schema does not carry as people write them; `test_defaults_in_words_are_so` holds them.
     "identity.issuers[].audiences": "`[vecgate]`",
+    "identity.issuers[].jwks.cache": "`5m`",
     "identity.issuers[].max_lifetime": "`24h`",
+    "secrets.refresh": "`30s`",
+    "secrets.stale": "`10m`",
+    "limits.locks_age": "`30s`",
     "limits.body": "`64MiB`",
     "limits.message_timeout": "`10s`",
 }
@@ -164,7 +168,8 @@ def test_defaults_in_words_are_so(tmp_path: Path) -> None:
     issuer = config.identity.issuers[0]
 
     assert (issuer.audiences, issuer.max_lifetime) == (("vecgate",), 24 * 3600)
-    assert (config.limits.body, config.limits.message_timeout) == (64 << 20, 10)
+    assert (config.limits.body, config.limits.message_timeout, config.limits.locks_age) == (64 << 20, 10, 30)
+    assert (issuer.jwks.cache, config.secrets.refresh, config.secrets.stale) == (300, 30, 600)
 
 
 def unavailable() -> list[tuple[str, dict[str, Any]]]:

@@ -13,7 +13,7 @@ import pytest
 from extproc.administration import Input
 from extproc.audit.entry import Entry
 from extproc.config import load
-from extproc.configured import mask_keys
+from extproc.configured import mask_keys, open_safe
 from extproc.control.acts import Acts
 from extproc.control.callers import Caller
 from extproc.control.reveal import Reveal
