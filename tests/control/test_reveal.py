@@ -74,7 +74,8 @@ def token(key: str, secret: str | None = None) -> str:
 def reveal(directory: Path, body: Any, judge: Judge) -> Any:
     """Return what is revealed."""
     acts = Acts(judge=judge, log=judge, clock=lambda: 1)
-    keys = mask_keys(load(directory / "vecgate.yaml"))
+    config = load(directory / "vecgate.yaml")
+    keys = mask_keys(config, open_safe(config))
     return asyncio.run(Reveal(acts, keys)(CALLER, body if isinstance(body, bytes) else json.dumps(body).encode()))
 
 
