@@ -101,6 +101,17 @@ class Watch:
                 self._revision = revision
         self._locks.learn(self._holding, looked)
 
+    async def settle(self, patience: float) -> None:
+        """Look until that works, for `patience` seconds at most."""
+        deadline = self._clock() + patience
+        while self._clock() < deadline:
+            try:
+                await asyncio.to_thread(self.look)
+            except (StoreError, ConfigError):
+                await asyncio.sleep(_LOOK_EVERY)
+            else:
+                return
+
     async def follow(self) -> None:
         """Look a few times a second, for ever."""
         answers = True

@@ -32,7 +32,7 @@ from extproc.detectors import catalogue
 from extproc.engines.cache import DecisionCache
 from extproc.engines.engine import Engine
 from extproc.engines.opa import OpaEngine
-from extproc.errors import ConfigError, EngineError, StoreError
+from extproc.errors import EngineError
 from extproc.forwarding import Credential
 from extproc.identity import REASONS, Identifier, Workload
 from extproc.locks import Locks, Watch
@@ -53,6 +53,8 @@ wait behind the event loop."""
 _COLLECTED_AFTER: Final = (10_000, 20, 50)
 """Objects, then collections of the generation before, after which the garbage collector looks."""
 
+_PATIENCE: Final = 5.0
+"""Seconds that the store may take to show its locks before the worker serves without, which is to say denies."""
 _GRACE: Final = 20.0
 """Seconds that exchanges under way may take to end once the worker is told to stop."""
 
@@ -73,10 +75,7 @@ async def serve(config: Config, index: int) -> None:
         _log.error("a secret could not be looked up: %s", failure)  # it is looked up again, and until then what needs it fails
     locks = Locks(oldest=config.limits.locks_age, clock=time.monotonic)
     watch = Watch(locks, lambda: open_store(config), clock=time.monotonic)
-    try:
-        await asyncio.to_thread(watch.look)
-    except (StoreError, ConfigError) as error:
-        _log.error("locks cannot be seen, so nobody is let in until they can: %s", error)
+    await watch.settle(_PATIENCE)
     policy = load_engine(config, safe)
     if isinstance(policy, OpaEngine):
         with suppress(EngineError):  # one that does not answer yet is asked again, and until then everything is denied

@@ -53,7 +53,9 @@ def check(path: Path) -> list[str]:
     warnings += issuer_warnings(config)
     warnings += secret_warnings(config)
     private_directory(config.service.socket.parent)
-    _check_writable(config.audit.directory)
+    _check_writable(config.audit.directory, "the audit log")
+    if config.store.path is not None:
+        _check_writable(config.store.path.parent, "the store")
     warnings += _check_policy(config)
     _check_envoy(config)
     otlp = config.audit.otlp
@@ -73,10 +75,10 @@ def _database_warnings(database: Database) -> Iterator[str]:
         yield f"database {database.name}: no `credential`, so the database itself admits whoever reaches it past the gateway"
 
 
-def _check_writable(directory: Path) -> None:
+def _check_writable(directory: Path, what: str) -> None:
     nearest = next(path for path in (directory, *directory.parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise ConfigError(f"{directory}: the audit log cannot be written there; choose a directory that you own")
+        raise ConfigError(f"{directory}: {what} cannot be written there; choose a directory that you own")
 
 
 def _check_policy(config: Config) -> Iterator[str]:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 import yaml
 
 from extproc.config.forms import ENVIRONMENT, IN_AWS, IN_VAULT, Form, StoreUrl
-from extproc.config.types import Kept, Range
+from extproc.config.notes import Kept, Range
 from extproc.errors import ConfigError
 from extproc.secret import SecretAws, SecretEnv, SecretFile, SecretReference, SecretVault
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from extproc.config.forms import DURATION, ENVIRONMENT, IN_AWS, IN_VAULT, Form, StoreUrl, Url
+from extproc.config.notes import Kept, Range
 from extproc.config.reader import note, required, unwrap
-from extproc.config.types import Config, Kept, Range
+from extproc.config.types import Config
 from extproc.secret import SecretFile
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

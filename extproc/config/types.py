@@ -7,7 +7,6 @@ once read. This module knows neither YAML nor any other part of the program.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -31,38 +30,17 @@ from extproc.config.forms import (
     Subject,
     Text,
     Url,
-    VaultPath,
 )
+from extproc.config.keepers import Secrets
+from extproc.config.notes import Certificate, DistantValue, HiddenValue, Range
 from extproc.detection.custom import Validator
-from extproc.secret import SecretFile, SecretReference, SecretSource
-
-
-class Kept(Enum):
-    """Whether material is public (a bare path is a file), hidden (a literal is refused), or hidden and may be elsewhere."""
-
-    PUBLIC = "public"
-    HIDDEN = "hidden"
-    DISTANT = "distant"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
-    """The least and the most that a number may be, in the unit of its type."""
-
-    least: float
-    most: float
-
-
-HiddenValue = Annotated[SecretSource, Kept.HIDDEN]
-DistantValue = Annotated[SecretReference, Kept.DISTANT]
-Certificate = Annotated[SecretSource, Kept.PUBLIC]
+from extproc.secret import SecretFile
 
 EngineName = Literal["chroma", "qdrant", "weaviate", "milvus", "pinecone", "opensearch", "elasticsearch"]
 
 
 AUDIT_KEY: Final = SecretFile(path=Path("var/keys/audit.key"))
 SEALING_KEY: Final = SecretFile(path=Path("var/keys/sealing.key"))
-SERVICE_ACCOUNT: Final = SecretFile(path=Path("/var/run/secrets/kubernetes.io/serviceaccount/token"))
 STORE: Final = StoreUrl(path=Path("var/vecgate.db"))
 OPA_URL: Final = Url(scheme="http", host="127.0.0.1", port=8181)
 
@@ -227,55 +205,6 @@ class Masking:
     """What `hash` and `token` mask with."""
 
     keys: Annotated[tuple[MaskingKey, ...], "the first is the current one; the others only undo tokens"] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppRole:
-    """A role of Vault's AppRole login."""
-
-    role_id: Annotated[HiddenValue, "which role"]
-    secret_id: Annotated[HiddenValue, "what proves it; read anew for each login"]
-    mount: Annotated[VaultPath, "where the method is mounted"] = "approle"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kubernetes:
-    """A role of Vault's Kubernetes login."""
-
-    role: Annotated[Text, "which role"]
-    token: Annotated[HiddenValue, "the service account's token; read anew for each login"] = SERVICE_ACCOUNT
-    mount: Annotated[VaultPath, "where the method is mounted"] = "kubernetes"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vault:
-    """A Vault server; one way to log in."""
-
-    url: Annotated[BaseUrl, "its API"]
-    ca: Annotated[Certificate | None, "authority of its certificate; the system's by default"] = None
-    namespace: Annotated[VaultPath | None, "of an enterprise server"] = None
-    mount: Annotated[VaultPath, "where the KV version 2 engine is mounted"] = "secret"
-    token: Annotated[HiddenValue | None, "log in with a token; a changed file is taken"] = None
-    approle: Annotated[AppRole | None, "log in with a role and its secret"] = None
-    kubernetes: Annotated[Kubernetes | None, "log in with a service account"] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aws:
-    """AWS Secrets Manager; who asks comes from AWS's own chain (environment, web identity, instance)."""
-
-    region: Annotated[Text | None, "of the secrets; AWS's own configuration by default"] = None
-    endpoint: Annotated[BaseUrl | None, "another address of the service, such as a VPC endpoint"] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secrets:
-    """Where `{vault: …}` and `{aws: …}` are looked up."""
-
-    vault: Annotated[Vault | None, "a Vault server"] = None
-    aws: Annotated[Aws, "AWS Secrets Manager"] = field(default_factory=Aws)
-    refresh: Annotated[Duration, Range(least=1, most=86400), "how often they are looked up anew"] = 30.0
-    stale: Annotated[Duration, Range(least=1, most=86400), "how long the last known is used while they are away"] = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from extproc.config.types import Secrets
+from extproc.config.keepers import Secrets
 from extproc.errors import ConfigError, SecretMissing
 from extproc.secret import Loads, Secret, SecretAws, SecretReference, SecretVault
 

@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from extproc.config.types import Aws as Configured
+from extproc.config.keepers import Aws as Configured
 from extproc.errors import SecretMissing
 from extproc.safe import Distant, KeeperAway
 from extproc.secret import SecretAws

@@ -14,7 +14,7 @@ import requests
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultError
 
 from extproc.authorities import system_authorities
-from extproc.config.types import Vault as Configured
+from extproc.config.keepers import Vault as Configured
 from extproc.errors import SecretMissing
 from extproc.safe import Distant, KeeperAway
 from extproc.secret import SecretFile, SecretVault

@@ -6,6 +6,7 @@ exchanges calls it beside the event loop. What stands in the tables is the busin
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -19,7 +20,6 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from extproc.errors import StoreError
-from extproc.private import private_directory
 
 _PATIENCE: Final = 5
 """Seconds until a connection or a lock of the database's own must be had."""
@@ -42,7 +42,8 @@ class Store:
         `password` is asked for each new connection.
         """
         if path is not None:
-            private_directory(path.parent)
+            with _told():
+                _make(path)
             engine = sqlalchemy.create_engine(f"sqlite:///{path}", connect_args={"timeout": _PATIENCE})
             sqlalchemy.event.listen(engine, "connect", _prepare_sqlite)
             sqlalchemy.event.listen(engine, "begin", _begin_sqlite)
@@ -51,8 +52,6 @@ class Store:
         store = cls(engine)
         with _told():
             store._upgrade()
-        if path is not None:
-            path.chmod(0o600)
         return store
 
     @contextmanager
@@ -95,6 +94,12 @@ def _postgresql(url: str, password: Callable[[], str] | None) -> Engine:
 
     sqlalchemy.event.listen(engine, "do_connect", connect)
     return engine
+
+
+def _make(path: Path) -> None:
+    """Make the file where it is absent, for its owner alone; SQLite gives the files beside it the same mode."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

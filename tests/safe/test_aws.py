@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from extproc.config.forms import Url
-from extproc.config.types import Aws as Configured
+from extproc.config.keepers import Aws as Configured
 from extproc.errors import SecretMissing
 from extproc.safe import KeeperAway
 from extproc.safe.aws import Aws

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from extproc.config.types import Secrets
+from extproc.config.keepers import Secrets
 from extproc.errors import ConfigError, SecretMissing
 from extproc.safe import Distant, Held, KeeperAway, Safe
 from extproc.secret import FreshSecret, Secret, SecretEnv, SecretVault

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from extproc.config.forms import Url
-from extproc.config.types import AppRole, Kubernetes
-from extproc.config.types import Vault as Configured
+from extproc.config.keepers import AppRole, Kubernetes
+from extproc.config.keepers import Vault as Configured
 from extproc.errors import SecretMissing
 from extproc.safe import KeeperAway
 from extproc.safe.vault import Vault
