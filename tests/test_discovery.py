@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from extproc.config import load
-from extproc.config.types import Config
-from extproc.discovery import Unanswered, resolve
+from extproc.config.forms import Url
+from extproc.config.types import Config, Issuer, Jwks
+from extproc.discovery import Unanswered, _keys, resolve
 from extproc.errors import ConfigError
 from support.issuer import ISSUER, TestIssuer
 from support.keyserver import DISCOVERY, KeyServer, key_server
@@ -82,3 +85,13 @@ def test_a_document_that_is_not_to_be_had_is_said_to_be(tmp_path: Path, path: st
 
     with pytest.raises(Unanswered, match=re.escape(server + path)):
         resolve(configured(tmp_path, server + path))
+
+
+@given(st.binary() | st.dictionaries(st.text(), st.text() | st.integers()).map(lambda found: json.dumps(found).encode()))
+def test_no_document_is_more_than_refused(body: bytes) -> None:
+    """Whatever is served in a discovery document's place is one error that repeats none of it."""
+    where = Url(scheme="https", host="idp.test", port=443, path=DISCOVERY)
+    with pytest.raises(ConfigError) as caught:
+        _keys(Issuer(issuer=ISSUER, jwks=Jwks(uri=where)), body)
+
+    assert str(caught.value) == f"{where}: is no discovery document with `issuer` and `jwks_uri`"

@@ -162,3 +162,24 @@ def test_while_the_store_is_away_the_copy_is_gone_by_for_a_time(store: Store) ->
     assert (denied(locks), denied(locks, database="wiki")) == ("access_locked", None)
     now = 31.0
     assert (denied(locks), denied(locks, database="wiki")) == ("locks_unknown", "locks_unknown")
+
+
+async def test_the_start_waits_a_while_for_the_store(store: Store) -> None:
+    """A store that comes up a moment later shows its locks before anybody is served; none is waited for long."""
+    now = 0.0
+    opened: list[float] = []
+
+    def opening() -> Store:
+        nonlocal now
+        now += 1.0
+        opened.append(now)
+        if now < 3.0:
+            raise StoreError("away")
+        return store
+
+    locks = Locks(oldest=30.0, clock=lambda: now)
+    await Watch(locks, opening, clock=lambda: now).settle(5.0)
+    assert (denied(locks), len(opened)) == (None, 3)
+    now = -10.0
+    await Watch(Locks(oldest=30.0, clock=lambda: now), opening, clock=lambda: now).settle(2.0)
+    assert len(opened) == 5
