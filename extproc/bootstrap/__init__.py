@@ -36,9 +36,6 @@ from envoy_data_plane.envoy.config.core.v3 import (
     CidrRange,
     GrpcService,
     GrpcServiceEnvoyGrpc,
-    HeaderValue,
-    HeaderValueOption,
-    HeaderValueOptionHeaderAppendAction,
     Http2ProtocolOptions,
     HttpProtocolOptions,
     HttpProtocolOptionsHeadersWithUnderscoresAction,
@@ -56,11 +53,7 @@ from envoy_data_plane.envoy.config.overload.v3 import (
 )
 from envoy_data_plane.envoy.config.route.v3 import (
     HeaderMatcher,
-    Route,
-    RouteAction,
     RouteConfiguration,
-    RouteMatch,
-    VirtualHost,
 )
 from envoy_data_plane.envoy.config.trace.v3 import OpenTelemetryConfig, TracingHttp
 from envoy_data_plane.envoy.extensions.access_loggers.grpc.v3 import CommonGrpcAccessLogConfig, HttpGrpcAccessLogConfig
@@ -83,13 +76,11 @@ from envoy_data_plane.google.protobuf import Struct
 
 from extproc.bootstrap import clusters
 from extproc.bootstrap.filters import METADATA_NAMESPACE, Headers, control_filters, http_filters, keys_cluster, workers_service
+from extproc.bootstrap.routes import TIMEOUT, control_routes, database_cluster, database_routes
 from extproc.config import admin_path, buffer_bytes, control_path, forms, socket_paths
 from extproc.config.types import Config, Control, Database, ListenerTls, UpstreamTls
-from extproc.control.callers import SOURCE_HEADER, VERIFIED_HEADER
 from extproc.errors import ConfigError
 
-ROUTE_TIMEOUT: Final = timedelta(seconds=120)
-"""How long a database may take to answer."""
 _REQUEST_TIMEOUT: Final = timedelta(seconds=120)
 _HEADERS_TIMEOUT: Final = timedelta(seconds=10)
 _IDLE_TIMEOUT: Final = timedelta(seconds=300)
@@ -108,7 +99,6 @@ _HEAP: Final = 256 << 20
 _HEAP_MONITOR: Final = "envoy.resource_monitors.fixed_heap"
 _HANDSHAKE_TIMEOUT: Final = timedelta(seconds=10)
 _PRIVATE: Final = 0o600
-_SET: Final = HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 _RUNTIME: Final = Struct.from_dict(
     # Envoy would send its spans five at a time, which costs more than making them.
     {"tracing.opentelemetry.min_flush_spans": 256, "tracing.opentelemetry.flush_interval_ms": 1000}
@@ -166,7 +156,7 @@ def _bootstrap(config: Config, headers: Mapping[str, Headers]) -> Bootstrap:
                 clusters.workers(socket_paths(config), buffer_bytes(config)),
                 *(
                     clusters.http_server(
-                        _upstream(database), database.upstream, buffer=buffer_bytes(config), tls=database.upstream_tls
+                        database_cluster(database), database.upstream, buffer=buffer_bytes(config), tls=database.upstream_tls
                     )
                     for database in config.databases
                 ),
@@ -180,10 +170,6 @@ def _bootstrap(config: Config, headers: Mapping[str, Headers]) -> Bootstrap:
             ],
         ),
     )
-
-
-def _upstream(database: Database) -> str:
-    return f"database_{database.name}"
 
 
 def _overload(buffer: int) -> OverloadManager:
@@ -212,13 +198,13 @@ def _when_heap_is_used(action: str, part: float) -> OverloadAction:
 def _database_listener(config: Config, database: Database, headers: Headers) -> Listener:
     if database.listen is None:
         raise ConfigError(f"database {database.name} has no `listen`; it is needed but for `vecgate serve`")
-    manager = _manager(config, _routes(database), http_filters(database, config.identity, config.limits, headers))
+    manager = _manager(config, database_routes(database), http_filters(database, config.identity, config.limits, headers))
     manager.access_log = [_refusals(database)]
     return _listener(config, database.listen, database.tls, manager)
 
 
 def _control_listener(config: Config, control: Control) -> Listener:
-    return _listener(config, control.listen, control.tls, _manager(config, _control_routes(), control_filters(config.identity)))
+    return _listener(config, control.listen, control.tls, _manager(config, control_routes(), control_filters(config.identity)))
 
 
 def _listener(config: Config, address: forms.Address, tls: ListenerTls | None, connections: HttpConnectionManager) -> Listener:
@@ -269,7 +255,7 @@ def _manager(config: Config, routes: RouteConfiguration, filters: list[HttpFilte
         ),
         max_request_headers_kb=_MOST_HEADERS_KB,
         # What this service takes for its answers counts as idle time.
-        stream_idle_timeout=ROUTE_TIMEOUT + 4 * timedelta(seconds=config.limits.message_timeout),
+        stream_idle_timeout=TIMEOUT + 4 * timedelta(seconds=config.limits.message_timeout),
         request_timeout=_REQUEST_TIMEOUT,
         request_headers_timeout=_HEADERS_TIMEOUT,
     )
@@ -278,33 +264,6 @@ def _manager(config: Config, routes: RouteConfiguration, filters: list[HttpFilte
 def _nobody_internal() -> HttpConnectionManagerInternalAddressConfig:
     """Trust no client with `x-envoy-` fields. An empty list would mean every private address, so it names one that none has."""
     return HttpConnectionManagerInternalAddressConfig(cidr_ranges=[CidrRange(address_prefix="255.255.255.255", prefix_len=32)])
-
-
-def _routes(database: Database) -> RouteConfiguration:
-    action = RouteAction(cluster=_upstream(database), timeout=ROUTE_TIMEOUT, host_rewrite_literal=database.upstream.authority)
-    host = VirtualHost(name=database.name, domains=["*"], routes=[Route(match=RouteMatch(prefix="/"), route=action)])
-    return RouteConfiguration(name=database.name, virtual_hosts=[host])
-
-
-def _control_routes() -> RouteConfiguration:
-    """Route everything to the control API, with what was found of the token in a header that no client can set.
-
-    Envoy takes header fields off before it sets them, so one that a client sends is gone also where there is nothing to set.
-    """
-    said = {
-        VERIFIED_HEADER: f"%DYNAMIC_METADATA({METADATA_NAMESPACE})%",
-        SOURCE_HEADER: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-    }
-    host = VirtualHost(
-        name=clusters.CONTROL,
-        domains=["*"],
-        routes=[Route(match=RouteMatch(prefix="/"), route=RouteAction(cluster=clusters.CONTROL, timeout=ROUTE_TIMEOUT))],
-        request_headers_to_remove=list(said),
-        request_headers_to_add=[
-            HeaderValueOption(header=HeaderValue(key=name, value=value), append_action=_SET) for name, value in said.items()
-        ],
-    )
-    return RouteConfiguration(name=clusters.CONTROL, virtual_hosts=[host])
 
 
 def _refusals(database: Database) -> AccessLog:

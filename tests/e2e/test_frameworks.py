@@ -33,9 +33,9 @@ from support.gateway import Gateway, chroma_client
 
 pytestmark = pytest.mark.envoy
 
-TEXTS = [f"ticket {number}: grace was charged twice, größe {number * 7} \U0001f600" for number in range(8)]
 IDS = [f"t{number}" for number in range(8)]
 EMAIL = "grace.hopper@navy.test"
+TEXTS = [f"ticket {number}: {EMAIL} was charged twice, größe {number * 7} \U0001f600" for number in range(8)]
 METADATA = [{"n": number, "even": number % 2 == 0, "email": EMAIL, "team": f"team-{number % 3}"} for number in range(8)]
 
 
@@ -315,14 +315,14 @@ def stored(starter_gateway: Gateway) -> Iterator[Gateway]:
 
 
 def masked(value: Any) -> Any:
-    """Return `value`, having seen that no text and no address is in it, however deep."""
+    """Return `value`, having seen that no address is in it, in a text or beside one, however deep."""
     said = repr(value)
     assert "[REDACTED]" in said
-    assert [word for word in ("charged", "größe", "grace", "navy", "\\u00f6") if word in said] == []
+    assert [word for word in ("grace", "hopper", "navy") if word in said.lower()] == []
     return value
 
 
-def test_a_reader_searches_with_langchain_and_gets_masked_texts(stored: Gateway) -> None:
+def test_a_reader_searches_with_langchain_and_gets_texts_with_what_is_found_masked(stored: Gateway) -> None:
     """The store that an administrator filled opens for a reader as it is; which documents are found is the same."""
     theirs, own = (langchain(stored.chroma(role), "of-langchain") for role in ("admin", "reader"))
 
@@ -331,7 +331,7 @@ def test_a_reader_searches_with_langchain_and_gets_masked_texts(stored: Gateway)
     retrieved = masked(own.as_retriever(search_kwargs={"k": 3, "filter": {"n": {"$lt": 5}}}).invoke(TEXTS[2]))
     named = masked(own.get_by_ids(["t1", "t2"]))
 
-    assert documents(found)[0] == ("t2", "[REDACTED]", {**METADATA[2], "email": "[REDACTED]"})
+    assert documents(found)[0] == ("t2", TEXTS[2].replace(EMAIL, "[EMAIL_ADDRESS]"), {**METADATA[2], "email": "[REDACTED]"})
     assert [each.id for each in found] == [each.id for each in theirs.similarity_search(TEXTS[2], k=3)]
     assert [score for _, score in near] == [
         pytest.approx(score, abs=1e-4) for _, score in theirs.similarity_search_with_score(TEXTS[2], k=3)
@@ -341,7 +341,7 @@ def test_a_reader_searches_with_langchain_and_gets_masked_texts(stored: Gateway)
     assert [each.id for each in named] == ["t1", "t2"]
 
 
-def test_a_reader_searches_with_llama_index_and_gets_masked_texts(stored: Gateway) -> None:
+def test_a_reader_searches_with_llama_index_and_gets_texts_with_what_is_found_masked(stored: Gateway) -> None:
     """LlamaIndex keeps each node a second time, as JSON in one field of its metadata: no value comes out there either."""
     own = llama_index(stored.chroma("reader"), "of-llama-index")
     theirs = llama_index(stored.chroma("admin"), "of-llama-index")
