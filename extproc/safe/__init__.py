@@ -43,6 +43,7 @@ class Held:
         self._stale = stale
         self._clock = clock
         self._known: tuple[Secret, int, float] | None = None  # the value, its version, when it was last looked up
+        self._versions = 0
 
     def load(self) -> Secret:
         """Return the last known value. Raises `SecretMissing` where there is none, or it is too old."""
@@ -63,9 +64,9 @@ class Held:
         except SecretMissing:
             self._known = None
             raise
-        known = self._known
-        version = 1 if known is None else known[1] if known[0] == value else known[1] + 1
-        self._known = (value, version, began)
+        if self._known is None or self._known[0] != value:
+            self._versions += 1  # also after one that was gone: what was made of the old value must not come back
+        self._known = (value, self._versions, began)
 
 
 class Safe:

@@ -89,6 +89,22 @@ def test_what_the_keeper_says_is_gone_is_gone_at_once() -> None:
         secret.load()
 
 
+def test_a_value_that_comes_after_one_that_was_gone_is_the_new_one() -> None:
+    """What was made of the old value does not come back with the secret."""
+    shelf = Shelf()
+    secret = held(shelf)
+    fresh = FreshSecret[bytes](secret, Secret.reveal)
+    secret.look()
+    assert fresh.get() == b"one"
+    shelf.value = SecretMissing("vault:kb#chroma")
+    with pytest.raises(SecretMissing):
+        secret.look()
+    shelf.value = b"two"
+    secret.look()
+
+    assert fresh.get() == b"two"
+
+
 def test_files_and_variables_are_given_as_they_are() -> None:
     """They can be had at once, so nothing is looked up in advance."""
     reference = SecretEnv(name="KB_KEY")
