@@ -24,7 +24,7 @@ from support.ports import free_port
 from support.postgresql import PASSWORD, PostgreSQL, postgresql
 from support.shelf import JSON, RECORDS, get_answer
 
-pytestmark = pytest.mark.envoy
+pytestmark = [pytest.mark.envoy, pytest.mark.timeout(300)]  # each command of the program is a process of its own
 WORKERS = 2
 SETTLED = 24
 """So many answers in a row come from every worker."""
