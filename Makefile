@@ -6,6 +6,7 @@ SHELL := bash
 
 PYTHON ?= python3
 GO ?= go
+MVN ?= mvn
 DEMO_ARGS ?=
 TEST_ARGS ?=
 BENCH_ARGS ?=
@@ -15,8 +16,14 @@ TENANCY_ARGS ?=
 MOMENTS_ARGS ?=
 EVIDENCE_ARGS ?=
 FUZZ_ARGS ?=
+ROTATION_ARGS ?=
+FLOOD_ARGS ?=
 FUZZ_SECONDS ?= 600
 OPA_VERSION := 1.22.2
+EXTRAS := --extra aws --extra postgresql --extra vault
+
+KEYCLOAK_VERSION := 26.3.5
+KEYCLOAK := .cache/keycloak/.made-$(KEYCLOAK_VERSION)
 
 PRESIDIO_VERSION := 2.2.366
 PRESIDIO := .cache/presidio
@@ -27,7 +34,7 @@ OPA := .cache/bin/opa-$(OPA_VERSION)
 JAVASCRIPT := .cache/javascript
 export VECGATE_OPA ?= $(abspath $(OPA))
 
-.PHONY: help demo test check bench chaos evidence moments soak tenancy detectors fuzz fmt venv opa lock wire schemas envoy javascript
+.PHONY: help demo test check bench chaos evidence moments soak tenancy detectors fuzz rotation flood keycloak fmt venv opa provider lock wire schemas envoy javascript
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,7 +42,7 @@ help: ## say what there is
 demo: venv ## show the main job on embedded parts: make demo DEMO_ARGS=--once leaves when the story is told
 	$(BIN)/vecgate demo $(DEMO_ARGS)
 
-test: venv opa javascript ## run every test, on real Envoy, Chroma and OPA
+test: venv opa provider javascript ## run every test, on real Envoy, Chroma, OPA and an OpenID provider
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(TEST_ARGS)
 
 check: venv opa ## lint, types, import contracts, policy tools
@@ -71,6 +78,22 @@ moments: venv ## fail power and kill -9 at 200 random moments each, and hold eve
 tenancy: venv ## have three tenants at work at once on the same ids, against a model: TENANCY_ARGS="--steps 20000 --seed 1"
 	PYTHONPATH=tests $(BIN)/python -m tenancy.drive $(TENANCY_ARGS)
 	PYTHONPATH=tests $(BIN)/python -m tenancy.qdrant_drive $(TENANCY_ARGS)
+
+rotation: venv ## change the database's key and the issuer's fifty times under load: two minutes, results in docs/robustness.md
+	PYTHONPATH=tests $(BIN)/python -m rotation.drive $(ROTATION_ARGS)
+
+flood: venv ## send a hundred thousand bad tokens, and count what is written of them: two minutes, results in docs/robustness.md
+	PYTHONPATH=tests $(BIN)/python -m flood.drive $(FLOOD_ARGS)
+
+keycloak: venv $(KEYCLOAK) ## log in with a real Keycloak, and change its keys under load; needs Java and Maven
+	$(BIN)/python -m pytest -q tests/keycloak/login.py
+
+$(KEYCLOAK):
+	@echo "== fetching Keycloak $(KEYCLOAK_VERSION): 150 MB, once"
+	$(MVN) --quiet --batch-mode dependency:copy -Dartifact=org.keycloak:keycloak-quarkus-dist:$(KEYCLOAK_VERSION):zip \
+	  -DoutputDirectory=$(abspath $(@D)) -Dmdep.useBaseVersion=true
+	cd $(@D) && python3 -m zipfile --extract keycloak-quarkus-dist-$(KEYCLOAK_VERSION).zip . && rm keycloak-quarkus-dist-*.zip
+	@touch $@
 
 detectors: venv $(PRESIDIO) ## score the detectors beside Presidio's patterns on a labelled corpus, into docs/detection.md
 	PYTHONPATH=tests $(BIN)/python -m detectors.compare --presidio $(PRESIDIO)/bin/python
@@ -115,10 +138,18 @@ $(JAVASCRIPT)/.made: tests/javascript/package.json tests/javascript/package-lock
 	npm ci --prefix $(@D) --silent --no-audit --no-fund
 	@touch $@
 
+provider: .cache/oidc/.made ## install the OpenID provider of the tests
+
+.cache/oidc/.made: $(wildcard tests/oidc/*) | venv
+	@mkdir -p $(@D)
+	cp tests/oidc/* $(@D)
+	cd $(@D) && $(abspath $(BIN))/npm ci --silent --no-audit --no-fund
+	@touch $@
+
 lock: venv ## resolve the dependencies again
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra qdrant --group dev --generate-hashes --quiet --custom-compile-command "make lock" \
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra qdrant $(EXTRAS) --group dev --generate-hashes --quiet --custom-compile-command "make lock" \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_31 --output-file requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --generate-hashes --quiet --custom-compile-command "make lock" \
+	$(BIN)/uv pip compile pyproject.toml $(EXTRAS) --generate-hashes --quiet --custom-compile-command "make lock" \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_31 --output-file deploy/requirements.lock
 
 envoy: venv ## write Envoy's example bootstrap from deploy/vecgate.yaml

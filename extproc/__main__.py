@@ -16,8 +16,9 @@ import uvloop
 
 from extproc import __version__, auditor
 from extproc import config as configuration
-from extproc.commandline import DEFAULT, ConfigFile, one_line_errors
+from extproc.commandline import DEFAULT, ConfigFile, ControlAuthority, ControlUrl, TokenFile, one_line_errors
 from extproc.errors import ConfigError
+from extproc.lock_commands import lock_app
 from extproc.policy import commands as policy_commands
 from extproc.policy.explain import explain
 
@@ -37,10 +38,7 @@ app.add_typer(auditor.app, name="audit")
 app.command()(explain)
 mask_app = typer.Typer(help="Masks, and what is behind those that can be undone.")
 app.add_typer(mask_app, name="mask")
-
-TokenFile = Annotated[Path, typer.Option("--token-file", help="A file with your token.")]
-ControlUrl = Annotated[str | None, typer.Option("--url", help="The control API; the configuration's otherwise.")]
-ControlAuthority = Annotated[Path | None, typer.Option("--ca", help="Authority of its certificate, PEM.")]
+app.add_typer(lock_app, name="lock")
 
 
 def _version(wanted: bool) -> None:
@@ -105,10 +103,10 @@ def control(config: ConfigFile = DEFAULT) -> None:
 @app.command()
 def envoy(config: ConfigFile = DEFAULT) -> None:
     """Print the Envoy bootstrap."""
-    from extproc import bootstrap, protocols
+    from extproc import bootstrap, discovery, protocols
 
     with one_line_errors():
-        read = configuration.load(config)
+        read = discovery.resolve(configuration.load(config))
         print(bootstrap.text(read, protocols.credential_headers()), end="")
 
 

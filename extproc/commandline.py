@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 Since = Annotated[str, typer.Option("--since", help="A time such as 2026-11-24T08:00Z, or how long ago, such as 24h.")]
+TokenFile = Annotated[Path, typer.Option("--token-file", help="A file with your token.")]
+ControlUrl = Annotated[str | None, typer.Option("--url", help="The control API; the configuration's otherwise.")]
+ControlAuthority = Annotated[Path | None, typer.Option("--ca", help="Authority of its certificate, PEM.")]
 DEFAULT: Final = Path("vecgate.yaml")
 _SECOND_NS: Final = 1_000_000_000
 _LEAST_WIDTH: Final = 160

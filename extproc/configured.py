@@ -15,7 +15,7 @@ from extproc.audit.ledger import Ledger
 from extproc.audit.note import Signer
 from extproc.audit.orders import Witness
 from extproc.authorities import system_authorities
-from extproc.config import opa_path
+from extproc.config import opa_path, secret_references
 from extproc.config.forms import Url
 from extproc.config.types import Config, Database, UpstreamTls
 from extproc.config.types import Issuer as ConfiguredIssuer
@@ -26,9 +26,11 @@ from extproc.engines.opa import OpaEngine, Server
 from extproc.engines.source import Source
 from extproc.errors import ConfigError
 from extproc.forwarding import Credential
-from extproc.identity import Identifier, Issuer
+from extproc.identity import Identifier, Issuer, Workload
 from extproc.obligations.operators import MaskKey
+from extproc.safe import Safe
 from extproc.secret import FreshSecret, Secret, SecretFile, SecretSource
+from extproc.store import Store
 from extproc.upstream import Generation, Upstream
 
 ADMINISTRATION: Final = "vecgate/admin/decision"
@@ -40,7 +42,29 @@ POLICY_DEADLINE: Final = 1.0
 """Seconds that one policy evaluation may take before it counts as a denial."""
 
 
-def load_engine(config: Config, entrypoint: str | None = None) -> EmbeddedEngine | OpaEngine:
+def open_safe(config: Config) -> Safe:
+    """Return what gives the secrets that may lie with a keeper; nothing is looked up yet. Raises `ConfigError`."""
+    safe = Safe(config.secrets, clock=time.monotonic)
+    for _, reference in secret_references(config):
+        safe.source(reference)
+    return safe
+
+
+def looked_up(config: Config) -> Safe:
+    """Return the same with everything looked up, once. Blocks. What could not be had is missing to whoever needs it."""
+    safe = open_safe(config)
+    safe.look()
+    return safe
+
+
+def open_store(config: Config) -> Store:
+    """Return the store, its tables up to date. Blocks. Raises `StoreError`, `ConfigError`."""
+    password = config.store_password
+    asked = (lambda: password.load().reveal().decode()) if password else None
+    return Store.open(path=config.store.path, url=config.store.url, password=asked)
+
+
+def load_engine(config: Config, safe: Safe, entrypoint: str | None = None) -> EmbeddedEngine | OpaEngine:
     """Return the configured engine: the embedded one with its policy loaded, the other not asked yet. Raises `ConfigError`.
 
     It decides by the rule `entrypoint`, or else by the configured one.
@@ -48,13 +72,13 @@ def load_engine(config: Config, entrypoint: str | None = None) -> EmbeddedEngine
     policy = config.policy
     entrypoint = entrypoint or policy.entrypoint
     if policy.engine == "opa":
-        return OpaEngine(opa_server(config), entrypoint, POLICY_DEADLINE)
+        return OpaEngine(opa_server(config, safe), entrypoint, POLICY_DEADLINE)
     if policy.bundle is None:
         raise ConfigError("policy.bundle is missing: name the directory of your Rego files")
     return EmbeddedEngine.load(policy.bundle, entrypoint, POLICY_DEADLINE, library=policy.library, key=policy.verification_key)
 
 
-def load_administration(config: Config) -> EmbeddedEngine | OpaEngine | None:
+def load_administration(config: Config, safe: Safe) -> EmbeddedEngine | OpaEngine | None:
     """Return the engine that decides about acts, or None where the policy has no rules for it. Raises `ConfigError`.
 
     An OPA of somebody else's is always asked, for nobody here knows what it has.
@@ -64,7 +88,7 @@ def load_administration(config: Config) -> EmbeddedEngine | OpaEngine | None:
         source = Source(path=policy.bundle, library=policy.library, key=policy.verification_key)
         if not administers(source.bundle()):
             return None
-    return load_engine(config, ADMINISTRATION)
+    return load_engine(config, safe, ADMINISTRATION)
 
 
 def administers(policy: Bundle) -> bool:
@@ -72,12 +96,12 @@ def administers(policy: Bundle) -> bool:
     return any(map(_ADMINISTERS.search, policy.modules.values()))
 
 
-def opa_server(config: Config) -> Server:
+def opa_server(config: Config, safe: Safe) -> Server:
     """Return where OPA is. Raises `ConfigError` for certificates that cannot be read."""
     opa = config.policy.opa
     if opa.managed:
         return Server(socket=opa_path(config))
-    token = FreshSecret[str](opa.token, _token).get if opa.token else lambda: None
+    token = FreshSecret[str](safe.source(opa.token), _token).get if opa.token else lambda: None
     tls = verification(opa.url, opa.tls) or None
     return Server(url=str(opa.url), tls=tls, name=opa.tls.sni if opa.tls else None, token=token)
 
@@ -105,21 +129,30 @@ def _path(source: SecretSource) -> Path:
     return source.path
 
 
-def identifier(config: Config, headers: tuple[tuple[str, str], ...]) -> Identifier:
-    """Return what knows callers by a token in one of `headers`: names, each with what stands before the token."""
+def identifier(config: Config, headers: tuple[tuple[str, str], ...], database: Database | None = None) -> Identifier:
+    """Return what knows callers by a token in one of `headers`: names, each with what stands before the token.
+
+    Callers of a `database` are also known by certificates, and of tokens only those count that are meant for it.
+    """
     metadata = config.identity.metadata
     return Identifier(
-        issuers={each.issuer: _issuer(each) for each in config.identity.issuers},
+        issuers={each.issuer: _issuer(each, database.audiences if database else ()) for each in config.identity.issuers},
         namespace=metadata.namespace,
         key=metadata.key,
         headers=headers,
+        workloads=tuple(
+            Workload(spiffe=each.spiffe, subject=each.subject, roles=each.roles, groups=each.groups)
+            for each in (config.identity.workloads if database else ())
+        ),
     )
 
 
-def _issuer(found: ConfiguredIssuer) -> Issuer:
+def _issuer(found: ConfiguredIssuer, meant: tuple[str, ...]) -> Issuer:
+    """Return what is expected of an issuer's tokens; with `meant`, only of those that are for one of these audiences."""
+    audiences = frozenset(found.audiences)
     return Issuer(
         issuer=found.issuer,
-        audiences=frozenset(found.audiences),
+        audiences=audiences.intersection(meant) if meant else audiences,
         roles=found.roles,
         groups=found.groups,
         person=found.person,
@@ -128,34 +161,37 @@ def _issuer(found: ConfiguredIssuer) -> Issuer:
     )
 
 
-def credential_of(database: Database) -> Callable[[], Credential | None]:
+def credential_of(database: Database, safe: Safe) -> Callable[[], Credential | None]:
     """Return what gives the gateway's own credential of the moment; it may raise `SecretMissing`."""
     found = database.credential
     if found is None:
         return lambda: None
     header = found.header.lower()
-    return FreshSecret[Credential](found.value, lambda secret: (header, secret.reveal())).get
+    return FreshSecret[Credential](safe.source(found.value), lambda secret: (header, secret.reveal())).get
 
 
-def upstream_of(database: Database, generation: Generation) -> Upstream:
+def upstream_of(database: Database, generation: Generation, safe: Safe) -> Upstream:
     """Return what asks the database, with the gateway's own credential. Raises `ConfigError`."""
     return Upstream(
         client=Upstream.client(str(database.upstream), verification(database.upstream, database.upstream_tls)),
         sni=database.upstream_tls.sni if database.upstream_tls else None,
-        credential=credential_of(database),
+        credential=credential_of(database, safe),
         generation=generation,
         clock=time.monotonic,
     )
 
 
-def mask_keys(config: Config) -> dict[str, Callable[[], MaskKey]]:
+def mask_keys(config: Config, safe: Safe) -> dict[str, Callable[[], MaskKey]]:
     """Return the keys of masks by their ids, the current one first; each may raise `SecretMissing`."""
-    return {each.id: FreshSecret[MaskKey](each.value, partial(MaskKey.derive, each.id)).get for each in config.masking.keys}
+    return {
+        each.id: FreshSecret[MaskKey](safe.source(each.value), partial(MaskKey.derive, each.id)).get
+        for each in config.masking.keys
+    }
 
 
-def mask_key(config: Config) -> Callable[[], MaskKey | None]:
+def mask_key(config: Config, safe: Safe) -> Callable[[], MaskKey | None]:
     """Return what gives the key of keyed masks of the moment; it may raise `SecretMissing`."""
-    return next(iter(mask_keys(config).values()), lambda: None)
+    return next(iter(mask_keys(config, safe).values()), lambda: None)
 
 
 def default_level(config: Config) -> Level:

@@ -89,6 +89,12 @@ class UpstreamError(Error):
     status = 502
 
 
+class CredentialRefused(UpstreamError):
+    """The database does not take the gateway's own credential."""
+
+    default_code = "credential_refused"
+
+
 class AuditError(Error):
     """Evidence cannot be written, so nothing is let through."""
 
@@ -101,6 +107,13 @@ class CredentialError(Error):
 
     default_code = "credential_unavailable"
     status = 500
+
+
+class StoreError(Error):
+    """The store cannot be reached, or is not of this version's form."""
+
+    default_code = "store_unavailable"
+    status = 503
 
 
 class StreamError(Error):

@@ -1,4 +1,4 @@
-"""Who is calling: what Envoy verified about the token becomes a Principal, or the login is refused.
+"""Who is calling: what Envoy verified about token or certificate becomes a Principal, or the login is refused.
 
 Envoy checks signatures; this module checks again what the claims say (issuer, audience, expiry, lifetime, subject), because
 Envoy lets a token without ``exp`` or ``sub`` pass under some configurations, and because a token that lives for months is a
@@ -53,7 +53,11 @@ _MESSAGES: Final = {
     "token_unverifiable": "the issuer's keys are not to be had just now",
     "token_ambiguous": "more than one credential was sent; send exactly one",
     "token_refused": "the token does not hold",
+    "certificate_unknown": "the certificate's name is not configured here, and no token came with it",
 }
+REASONS: Final = tuple(_MESSAGES)
+"""Every reason for which a login is refused. Counts are kept in this order, so a new one goes to the end."""
+
 _MOST_KNOWN: Final = 512
 """How many callers are remembered before all are forgotten."""
 
@@ -63,7 +67,10 @@ _LONGEST_CLAIM: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
-    """What is expected of one issuer's tokens. `roles`, `groups`, `person`, `workload` are claim paths; lifetimes seconds."""
+    """What is expected of one issuer's tokens. Lifetimes are seconds.
+
+    `roles`, `groups`, `person`, `workload` are claim paths; a `workload` of the form ``path=value`` asks for that value.
+    """
 
     issuer: str
     audiences: frozenset[str]
@@ -74,9 +81,33 @@ class Issuer:
     max_lifetime: int
 
 
+SPIFFE_ID: Final = "connection.uri_san_peer_certificate"
+SUBJECT: Final = "connection.subject_peer_certificate"
+"""Envoy's attributes of the client's certificate, which it verified; the header that tells of one is the client's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A program that is known by its certificate: one SPIFFE id, or all below one that ends in ``/*``, or one subject."""
+
+    spiffe: str | None
+    subject: str | None
+    roles: tuple[str, ...]
+    groups: tuple[str, ...]
+
+    def fits(self, spiffe: str, subject: str) -> bool:
+        """Return whether a certificate with these names is this program's."""
+        if self.spiffe is None:
+            return self.subject == subject
+        return spiffe == self.spiffe or (self.spiffe.endswith("/*") and spiffe.startswith(self.spiffe[:-1]))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identifier:
     """Turns a request's head into a Principal.
+
+    A token is who its bearer is; one that does not hold is never made up for by a certificate. Without any, the certificate
+    is, where one of `workloads` fits.
 
     `namespace` and `key` say where Envoy leaves verified payloads (each key that begins with `key`); `headers` are where this
     database's clients put credentials, as (name, prefix) pairs.
@@ -86,6 +117,7 @@ class Identifier:
     namespace: str
     key: str
     headers: tuple[tuple[str, str], ...]
+    workloads: tuple[Workload, ...] = ()
     _known: dict[int, tuple[Mapping[str, Any], Principal, _Times]] = field(default_factory=dict, init=False, repr=False)
 
     def identify(self, head: Head, now: int) -> Principal:
@@ -100,7 +132,9 @@ class Identifier:
         if len(payloads) > 1:
             raise _refused("token_ambiguous")
         if not payloads:
-            raise _refused("token_missing" if not sent else _failure(found))
+            if sent:
+                raise _refused(_failure(found))
+            return self._program(head)
         # The codec gives the same object for the same token, so its principal is made once.
         kept = self._known.get(id(found))
         if kept is None or kept[0] is not found:
@@ -135,14 +169,36 @@ class Identifier:
             claims=claims,
         )
 
+    def _program(self, head: Head) -> Principal:
+        """Return who the connection's certificate is for."""
+        spiffe, subject = head.attributes.get(SPIFFE_ID, ""), head.attributes.get(SUBJECT, "")
+        if not spiffe and not subject:
+            raise _refused("token_missing")
+        found = next((workload for workload in self.workloads if workload.fits(spiffe, subject)), None)
+        if found is None:
+            raise _refused("certificate_unknown")
+        name = spiffe if found.spiffe else subject
+        issuer = "spiffe://" + spiffe.split("/")[2] if found.spiffe else "x509"
+        return Principal(
+            id=f"{issuer}#{name}",
+            issuer=issuer,
+            subject=name,
+            person=None,
+            kind="workload",
+            roles=tuple(sorted(found.roles)),
+            groups=tuple(sorted(found.groups)),
+            claims={},
+        )
+
     def claimed(self, head: Head) -> dict[str, str]:
-        """Return who an unverified token says its bearer is: issuer and subject at most, cut short. For evidence only."""
+        """Return who an unverified token, or an unknown certificate, says its bearer is, cut short. For evidence only."""
         for name, prefix in self.headers:
             for value in head.values(name):
                 found = _unverified(value.decode("latin-1").removeprefix(prefix))
                 if found:
                     return found
-        return {}
+        shown = {"spiffe": head.attributes.get(SPIFFE_ID, ""), "subject": head.attributes.get(SUBJECT, "")}
+        return {name: value[:_LONGEST_CLAIM] for name, value in shown.items() if value}
 
 
 def _refused(code: str) -> Unauthenticated:
@@ -191,19 +247,26 @@ class _Times(msgspec.Struct, frozen=True):
 
 
 def _kind(claims: Mapping[str, Any], issuer: Issuer) -> Literal["human", "workload"]:
-    return "workload" if issuer.workload and claim(claims, issuer.workload) else "human"
+    path, wanted, value = (issuer.workload or "").partition("=")
+    found = claim(claims, path)
+    return "workload" if found and (not wanted or found == value) else "human"
 
 
 def claim(claims: Mapping[str, Any], path: str) -> Any:
-    """Return the claim at `path`: the claim of that very name, else the dotted way down; None where there is none."""
-    if path in claims:
-        return claims[path]
-    found: Any = claims
-    for step in path.split("."):
-        if not isinstance(found, Mapping):
-            return None
-        found = found.get(step)
-    return found
+    """Return the claim at `path`, None where there is none.
+
+    A path is the name of a claim, or names joined by dots. Names may hold dots themselves: at each step the longest name that
+    is there is taken, and there is no way back from it.
+    """
+    end = len(path)
+    while end > 0:
+        if path[:end] in claims:
+            found = claims[path[:end]]
+            if end == len(path):
+                return found
+            return claim(found, path[end + 1 :]) if isinstance(found, Mapping) else None
+        end = path.rfind(".", 0, end)
+    return None
 
 
 def _words(value: Any) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ from extproc.errors import (
     AuditError,
     ConfigError,
     CredentialError,
+    CredentialRefused,
     Denied,
     Error,
     NotFound,
@@ -41,6 +42,7 @@ from extproc.errors import (
 )
 from extproc.events import Closing, Continue, Fields, Head, Immediate, Opening, Reply, Request, Response, Whole
 from extproc.identity import Identifier
+from extproc.locks import Locks
 from extproc.obligations.fulfilment import Means, fulfil
 from extproc.obligations.marks import refuse_written_masks
 from extproc.obligations.masking import Mask, compile_mask
@@ -80,8 +82,8 @@ class Guard:
     """The parts that guard one database.
 
     `clock` gives Unix nanoseconds, `credential` the gateway's own header, `mask_key` what keyed masks use; both may raise
-    `SecretMissing`. `mint` makes of the credential one for a single request. With an `observation` what the policy decides is
-    told there and in evidence, and not acted on.
+    `SecretMissing`. `renew` has secrets looked up soon, because one of them did not do. `mint` makes of the credential one for
+    a single request. With an `observation` what the policy decides is told there and in evidence, and not acted on.
     """
 
     database: str
@@ -90,10 +92,12 @@ class Guard:
     engine: Engine
     upstream: Upstream
     reservations: Reservations
+    locks: Locks
     credential: Callable[[], forwarding.Credential | None]
     mint: Mint | None = None
     witness: Witness
     mask_key: Callable[[], MaskKey | None]
+    renew: Callable[[], None]
     catalogue: Catalogue
     default_level: Level
     clock: Callable[[], int]
@@ -191,6 +195,7 @@ class Exchange:
             except Unauthenticated:
                 account.claimed = guard.identifier.claimed(head)
                 raise
+        guard.locks.require_open(account.principal, guard.database)
         return account.principal
 
     async def _recognise(self, request: Request) -> Reading:
@@ -302,6 +307,8 @@ class Exchange:
             raise _by_envoy(response, asked=reading is not None)
         if reading is None:
             raise UpstreamError("an answer to a request that was never decided", code="answer_unasked")
+        if guard.adapter.unauthenticated(response):
+            raise CredentialRefused("the database does not take the gateway's own credential")
         if guard.adapter.failed(response):
             forwarding.require_readable(response.head)
             native = guard.adapter.read_error(response)
@@ -310,6 +317,8 @@ class Exchange:
             return native
         if not _FIRST_SUCCESS <= response.status < _FIRST_REDIRECT:
             raise UpstreamError("the database's answer is neither a success nor an error", code="answer_unrecognised")
+        if account.principal is not None:
+            guard.locks.require_open(account.principal, guard.database)  # it may have been set while the database was at work
         if len(response.body) > _LARGE_BODY and any(mask.searches for mask in self._masks):
             reply = await asyncio.to_thread(self._deliver, reading, response)
         else:
@@ -329,6 +338,8 @@ class Exchange:
         adapter = self._guard.adapter
         if self._response is not None:
             whole = msgspec.structs.replace(self._response, body=b"", trailers=trailers)
+            if adapter.unauthenticated(whole):
+                raise CredentialRefused("the database does not take the gateway's own credential")
             if adapter.failed(whole):
                 native = adapter.read_error(whole)
                 await self._conclude("failed", native.status)
@@ -392,6 +403,10 @@ class Exchange:
         self._let_go(done=self._reading is None)
         self.over = True
         try:
+            if isinstance(error, CredentialError | CredentialRefused):
+                _log.error("database %s: %s", self._guard.database, error)
+                self._guard.renew()
+                await self._guard.witness.alert(error.code)
             await self._guard.witness.refusal(self._account, error)
         except AuditError as unwritten:
             _log.error("a refusal is not on record: %s", unwritten)

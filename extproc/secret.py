@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Generic, NoReturn, TypeVar
+from typing import Final, Generic, NoReturn, Protocol, TypeVar
 
 from extproc.errors import SecretMissing
 
@@ -92,7 +92,43 @@ class SecretEnv:
         return self.name
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretVault:
+    """One value of a secret in Vault's KV version 2; `safe` knows how to get it."""
+
+    path: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"vault:{self.path}#{self.key}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretAws:
+    """One value of a JSON secret in AWS Secrets Manager, or with no key all of one; `safe` knows how to get it."""
+
+    name: str
+    key: str | None
+
+    def __str__(self) -> str:
+        return f"aws:{self.name}#{self.key}" if self.key else f"aws:{self.name}"
+
+
 SecretSource = SecretFile | SecretEnv
+"""Where a secret is that can be had at once."""
+
+SecretReference = SecretSource | SecretVault | SecretAws
+"""Where a secret is said to be."""
+
+
+class Loads(Protocol):
+    """Whatever gives a secret at once, and tells cheaply whether it may have changed."""
+
+    def load(self) -> Secret:
+        """Return the secret. Raises `SecretMissing`."""
+
+    def version(self) -> object:
+        """Return something that differs once the secret may have changed, None where it is not to be had."""
 
 
 class FreshSecret(Generic[T]):
@@ -102,7 +138,7 @@ class FreshSecret(Generic[T]):
     error at once; the old form is never served in its place.
     """
 
-    def __init__(self, source: SecretSource, make: Callable[[Secret], T]) -> None:
+    def __init__(self, source: Loads, make: Callable[[Secret], T]) -> None:
         self._source = source
         self._make = make
         self._version: object = None

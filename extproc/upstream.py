@@ -18,7 +18,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from extproc.errors import UpstreamError
+from extproc.errors import CredentialRefused, UpstreamError
 from extproc.protocols.adapter import Facts, Question
 
 _KEPT_SECONDS: Final = 5.0
@@ -27,6 +27,7 @@ _MOST_BYTES: Final = 4 << 20
 _CONNECTIONS: Final = 16
 _TIMEOUT_SECONDS: Final = 5.0
 _OK: Final = 200
+_UNAUTHORIZED: Final = 401
 _NOT_FOUND: Final = 404
 
 
@@ -124,6 +125,8 @@ class Upstream:
                         raise _unanswered(question)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _unanswered(question) from error
+        if response.status_code == _UNAUTHORIZED:
+            raise CredentialRefused("the database does not take the gateway's own credential")
         if response.status_code == _NOT_FOUND:
             return None
         if response.status_code != _OK:

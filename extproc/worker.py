@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import signal
 import sys
 import time
@@ -17,6 +18,7 @@ from typing import Final, Literal
 from extproc import __version__
 from extproc.accesslog import AccessLog
 from extproc.audit.entry import Entry
+from extproc.audit.flood import Flood, Tally
 from extproc.audit.ledger import Ledger
 from extproc.audit.witness import Witness
 from extproc.config import socket_paths
@@ -30,6 +32,8 @@ from extproc.configured import (
     load_engine,
     mask_key,
     open_ledger,
+    open_safe,
+    open_store,
     signed_by,
     upstream_of,
 )
@@ -39,12 +43,17 @@ from extproc.engines.cache import DecisionCache
 from extproc.engines.engine import Engine
 from extproc.engines.opa import OpaEngine
 from extproc.errors import EngineError
+from extproc.identity import REASONS
+from extproc.locks import Locks, Watch
 from extproc.observation import Observation
 from extproc.pipeline import Guard
 from extproc.protocols import MINTS, adapter_for
 from extproc.reservations import Reservations
+from extproc.safe import Safe
 from extproc.server import Server, Servicer
 from extproc.upstream import Generation, Upstream
+
+_log = logging.getLogger(__name__)
 
 _SWITCH_SECONDS: Final = 0.0001
 """How long a busy thread keeps the interpreter: at the usual 5 ms whoever writes a slow disk, or reads a large request, would
@@ -53,6 +62,8 @@ wait behind the event loop."""
 _COLLECTED_AFTER: Final = (10_000, 20, 50)
 """Objects, then collections of the generation before, after which the garbage collector looks."""
 
+_PATIENCE: Final = 5.0
+"""Seconds that the store may take to show its locks before the worker serves without, which is to say denies."""
 _GRACE: Final = 20.0
 """Seconds that exchanges under way may take to end once the worker is told to stop."""
 
@@ -66,7 +77,13 @@ async def serve(config: Config, index: int) -> None:
         loop.add_signal_handler(number, stop.set)
 
     name = f"worker-{index}"
-    policy = load_engine(config)
+    safe = open_safe(config)
+    for failure in await asyncio.to_thread(safe.look):
+        _log.error("a secret could not be looked up: %s", failure)  # it is looked up again, and until then what needs it fails
+    locks = Locks(oldest=config.limits.locks_age, clock=time.monotonic)
+    watch = Watch(locks, lambda: open_store(config), clock=time.monotonic)
+    await watch.settle(_PATIENCE)
+    policy = load_engine(config, safe)
     if isinstance(policy, OpaEngine):
         with suppress(EngineError):  # one that does not answer yet is asked again, and until then everything is denied
             await policy.look()
@@ -75,40 +92,59 @@ async def serve(config: Config, index: int) -> None:
     try:
         generation = Generation(config.service.socket.with_suffix(".generation"))
         reservations = Reservations(config.service.socket.with_suffix(".reservations"), clock=time.monotonic)
-        upstreams = {database.name: upstream_of(database, generation) for database in config.databases}
+        upstreams = {database.name: upstream_of(database, generation, safe) for database in config.databases}
+        flood = _flood(config, name, ledger)
         known = catalogue(config.detection)
         guards = {
             door.name: _guard(
                 config,
                 door,
                 engine=engine,
-                ledger=ledger,
+                log=flood,
                 upstream=upstreams[door.database.name],
                 reservations=reservations,
+                safe=safe,
+                locks=locks,
                 known=known,
             )
             for door in doors(config)
         }
         server = _server(config, index, guards, ledger)
         await ledger.append(_mark("start", engine.revision, **signed_by(config, name), **_told(ledger), **_observed(guards)))
-        following = asyncio.create_task(policy.follow(lambda revision: _told_of_policy(ledger, revision)))
-        following.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so does the worker then
+        following = [
+            asyncio.create_task(policy.follow(lambda revision: _told_of_policy(ledger, revision))),
+            asyncio.create_task(safe.follow()),
+            asyncio.create_task(flood.follow()),
+            asyncio.create_task(watch.follow()),
+        ]
+        for task in following:
+            task.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so does the worker then
         keeping = asyncio.create_task(keep(config, name, ledger))
         reminding = [asyncio.create_task(each.observation.follow()) for each in guards.values() if each.observation]
+        await flood.sum_up()  # what a killed worker of this name had counted
         await server.start()
         _settle_memory()
         await stop.wait()
         await server.drain(_GRACE)
-        for task in (following, keeping, *reminding):
+        for task in (*following, keeping, *reminding):
             task.cancel()
         for upstream in upstreams.values():
             await upstream.close()
+        await flood.sum_up()
         await ledger.append(_mark("stop", engine.revision))
-        with suppress(asyncio.CancelledError):
-            await following
+        for task in following:
+            with suppress(asyncio.CancelledError):
+                await task
     finally:
+        watch.close()
         await engine.close()
         await ledger.close()
+
+
+def _flood(config: Config, name: str, ledger: Ledger) -> Flood:
+    folder = config.audit.directory / "tally"
+    tallies = {each.name: Tally(folder / f"{name}-{each.name}", REASONS) for each in config.databases}
+    return Flood(ledger, tallies, whole=config.limits.rejected_logins, clock=time.time_ns)
 
 
 def _settle_memory() -> None:
@@ -160,9 +196,11 @@ def _guard(
     door: Door,
     *,
     engine: Engine,
-    ledger: Ledger,
+    log: Flood,
     upstream: Upstream,
     reservations: Reservations,
+    safe: Safe,
+    locks: Locks,
     known: Catalogue,
 ) -> Guard:
     database = door.database
@@ -170,14 +208,16 @@ def _guard(
     return Guard(
         database=database.name,
         adapter=adapter,
-        identifier=identifier(config, adapter.credential_headers),
+        identifier=identifier(config, adapter.credential_headers, database),
         engine=engine,
         upstream=upstream,
         reservations=reservations,
-        credential=credential_of(database),
+        locks=locks,
+        credential=credential_of(database, safe),
         mint=MINTS[database.engine] if database.credential and database.credential.mint else None,
-        witness=Witness(log=ledger, database=database.name, engine=database.engine, clock=time.time_ns),
-        mask_key=mask_key(config),
+        witness=Witness(log=log, database=database.name, engine=database.engine, clock=time.time_ns),
+        mask_key=mask_key(config, safe),
+        renew=safe.hurry,
         catalogue=known,
         default_level=default_level(config),
         clock=time.time_ns,

@@ -21,7 +21,7 @@ from extproc.config.reader import note, unwrap
 from extproc.config.schema import schema
 from extproc.config.types import Config
 from extproc.errors import ConfigError
-from extproc.secret import SecretEnv, SecretFile
+from extproc.secret import SecretAws, SecretEnv, SecretFile, SecretVault
 
 LEAST = """\
 version: 1
@@ -282,11 +282,118 @@ def test_attack_on_the_log_a_literal_secret_is_refused_and_not_echoed(tmp_path: 
     assert "VERY-SECRET" not in complaint(tmp_path, text)
 
 
+VAULT = "{url: 'https://vault.example:8200', token: {file: vault.token}}"
+
+
+def distant(value: str, vault: str = VAULT) -> str:
+    """Return a configuration with a mask key that lies with a keeper."""
+    return LEAST.replace("policy:", f"masking: {{keys: [{{id: k1, value: {value}}}]}}\nsecrets: {{vault: {vault}}}\npolicy:")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("{vault: apps/kb#mask}", SecretVault(path="apps/kb", key="mask")),
+        ("{aws: apps/kb#mask}", SecretAws(name="apps/kb", key="mask")),
+        ("{aws: 'apps/kb#'}", SecretAws(name="apps/kb", key=None)),
+    ],
+)
+def test_a_secret_may_lie_with_a_keeper(tmp_path: Path, written: str, meant: SecretVault | SecretAws) -> None:
+    """A path or name, and which value of it."""
+    path = tmp_path / "vecgate.yaml"
+    path.write_text(distant(written))
+
+    assert meant == load(path).masking.keys[0].value
+
+
+@pytest.mark.parametrize(
+    ("vault", "said"),
+    [
+        ("{url: 'http://vault.example:8200', token: {file: t}}", "12: secrets.vault.url: must be https:// off loopback"),
+        ("{url: 'https://vault.example:8200'}", "12: secrets.vault: needs one of"),
+        ("{url: 'https://v.example', token: {file: t}, kubernetes: {role: r}}", "12: secrets.vault: needs one of"),
+        ("{url: 'http://127.0.0.1:8200', token: {file: t}, ca: ca.pem}", "12: secrets.vault.ca: verifies an https `url`"),
+        ("{url: 'https://v.example', token: {vault: 'a#b'}}", "12: secrets.vault.token.vault: is read before any keeper"),
+    ],
+)
+def test_a_vault_that_would_not_be_safe_is_refused(tmp_path: Path, vault: str, said: str) -> None:
+    """Secrets do not cross in clear, and there is one way to log in, whose own material is with no keeper."""
+    assert complaint(tmp_path, distant("{vault: a#b}", vault)).startswith(f"vecgate.yaml:{said}")
+
+
+def test_a_secret_in_a_vault_that_is_nowhere_is_refused(tmp_path: Path) -> None:
+    """Who names a secret in Vault says where Vault is."""
+    text = LEAST.replace("policy:", "masking: {keys: [{id: k1, value: {vault: a#b}}]}\npolicy:")
+
+    assert complaint(tmp_path, text).startswith("vecgate.yaml:11: masking.keys[0].value: is in Vault; say in `secrets.vault`")
+
+
 @pytest.mark.parametrize("name", ["vault", "aws"])
-def test_a_secret_of_a_store_that_is_not_built_says_so(tmp_path: Path, name: str) -> None:
-    """Vault and AWS are in the contract, but nothing pretends that they work."""
-    text = LEAST.replace("policy:", f"masking: {{keys: [{{id: k1, value: {{{name}: a#b}}}}]}}\npolicy:")
-    assert complaint(tmp_path, text).startswith(f"vecgate.yaml:11: masking.keys[0].value.{name}: is not available yet")
+def test_a_key_that_is_read_before_any_keeper_is_refused_there(tmp_path: Path, name: str) -> None:
+    """Envoy reads keys of TLS by itself, and the log's own keys are needed first."""
+    text = LEAST.replace("policy:", f"audit: {{sealing_key: {{{name}: a#b}}}}\npolicy:")
+
+    assert complaint(tmp_path, text).startswith(f"vecgate.yaml:11: audit.sealing_key.{name}: is read before any keeper")
+
+
+@pytest.mark.parametrize(
+    ("workloads", "said"),
+    [
+        ("[{roles: [reader]}]", "identity.workloads[0]: needs either"),
+        ("[{spiffe: 'spiffe://td/a', subject: 'CN=a'}]", "identity.workloads[0]: needs either"),
+        ("[{spiffe: 'https://td/a'}]", "identity.workloads[0].spiffe: must be a SPIFFE id"),
+        ("[{spiffe: 'spiffe://td/a*'}]", "identity.workloads[0].spiffe: must be a SPIFFE id"),
+        ("[{subject: 'CN=a'}, {subject: 'CN=a'}]", "identity.workloads[1].subject: is used a second time"),
+        ("[{subject: 'CN=a'}]", "identity.workloads: nobody is asked for a certificate"),
+    ],
+)
+def test_a_program_without_a_name_or_without_a_certificate_is_refused(tmp_path: Path, workloads: str, said: str) -> None:
+    """One name each, of its own kind, and a listener that asks for it."""
+    text = LEAST.replace("policy:", f"  workloads: {workloads}\npolicy:")
+
+    assert complaint(tmp_path, text).partition(" ")[2].startswith(said)
+
+
+def test_an_audience_that_no_issuer_has_is_refused(tmp_path: Path) -> None:
+    """A database that no token could be meant for is a mistake."""
+    text = LEAST.replace("    engine: chroma", "    engine: chroma\n    audiences: [wiki]")
+
+    assert "databases[0].audiences: has none of any issuer's" in complaint(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        ("postgresql://db.example/vecgate", "store: is not on this machine"),
+        ("postgresql://db.example/vecgate?sslmode=require", "store: is not on this machine"),
+        ("mysql://127.0.0.1/vecgate", "store: must be sqlite:///PATH"),
+        ("postgresql://vecgate:VERY-SECRET@127.0.0.1/vecgate", "store: must be sqlite:///PATH"),
+        ("postgresql://127.0.0.1/vecgate?password=VERY-SECRET", "store: must be sqlite:///PATH"),
+        ("sqlite:///a.db\nstore_password: {file: p}", "store_password: is for PostgreSQL"),
+    ],
+)
+def test_a_store_that_would_not_be_safe_is_refused_and_its_password_not_echoed(tmp_path: Path, store: str, said: str) -> None:
+    """Whoever answers in the store's place could lift locks, and a password is a secret like any other."""
+    found = complaint(tmp_path, LEAST.replace("policy:", f"store: {store}\npolicy:"))
+
+    assert found.partition(" ")[2].startswith(said)
+    assert "VERY-SECRET" not in found
+
+
+@pytest.mark.parametrize(
+    ("store", "meant"),
+    [
+        ("sqlite:///data/v.db", "sqlite:///{}/data/v.db"),
+        ("sqlite:////data/v.db", "sqlite:////data/v.db"),
+        ("postgresql://v@db.example/v?sslmode=verify-full", "postgresql://v@db.example/v?sslmode=verify-full"),
+    ],
+)
+def test_where_the_store_is(tmp_path: Path, store: str, meant: str) -> None:
+    """A file relative to the configuration or absolute, or a server that is verified."""
+    path = tmp_path / "vecgate.yaml"
+    path.write_text(LEAST.replace("policy:", f"store: {store}\npolicy:"))
+
+    assert meant.format(tmp_path) == str(load(path).store)
 
 
 def test_a_password_in_a_url_is_refused_and_not_echoed(tmp_path: Path) -> None:
@@ -301,7 +408,6 @@ def test_a_password_in_a_url_is_refused_and_not_echoed(tmp_path: Path) -> None:
     [
         ("engine: chroma", "engine: weaviate", "4: databases[0].engine"),
         ("policy: {", "service: {listen: 127.0.0.1:9002, peers: [a]}\npolicy: {", "11: service"),
-        ("policy: {", "store: postgresql://db/vecgate\npolicy: {", "11: store"),
     ],
 )
 def test_a_key_of_the_contract_that_does_nothing_yet_is_refused(tmp_path: Path, old: str, new: str, where: str) -> None:

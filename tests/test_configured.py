@@ -15,7 +15,7 @@ import yaml
 
 from extproc.check import check
 from extproc.config import load
-from extproc.configured import load_engine
+from extproc.configured import load_engine, open_safe
 from extproc.decision import Input
 from extproc.engines.build import build
 from extproc.engines.embedded import EmbeddedEngine
@@ -40,6 +40,12 @@ CONFIG = {
 }
 MANAGED = {"engine": "opa", "opa": {"managed": True}}
 TOKEN = "let-me-in"
+
+
+def loaded(path: Path) -> EmbeddedEngine | OpaEngine:
+    """Return the engine that the configuration at `path` asks for."""
+    config = load(path)
+    return load_engine(config, open_safe(config))
 
 
 class Stage:
@@ -74,7 +80,7 @@ class Stage:
         """Return the revision of a decision, or the reason of a denial."""
 
         async def decide() -> str:
-            asking = load_engine(load(self.write(policy)))
+            asking = loaded(self.write(policy))
             try:
                 return (await asking.decide(question or asked())).revision
             except EngineError as error:
@@ -158,7 +164,7 @@ def test_a_changed_token_takes_effect_at_once(stage: Stage, opa: str) -> None:
     """A token is a secret in a file like any other."""
 
     async def decide() -> list[str]:
-        asking = load_engine(load(stage.write(stage.opa(token={"file": "opa.token"}))))
+        asking = loaded(stage.write(stage.opa(token={"file": "opa.token"})))
         found = []
         for token in (TOKEN, "stolen", TOKEN):
             (stage.folder / "opa.token").unlink()
@@ -206,7 +212,7 @@ def test_the_engine_is_the_configured_one(stage: Stage, policy: dict[str, Any], 
     """The word `engine` decides, whatever else is there."""
 
     async def close() -> type:
-        asking = load_engine(load(stage.write(policy)))
+        asking = loaded(stage.write(policy))
         await asking.close()
         return type(asking)
 

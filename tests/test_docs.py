@@ -136,7 +136,7 @@ def test_every_configuration_loads(block: Block, tmp_path: Path) -> None:
 
 def leaves_of(node: dict[str, Any], where: str = "", *, needed: bool = False) -> Iterator[tuple[str, str]]:
     """Give each key of the schema that holds a value, and its default as the documentation writes it."""
-    if "anyOf" in node or "vault" in node.get("properties", {}):
+    if "anyOf" in node or "env" in node.get("properties", {}):
         yield where, written(node, needed=needed)
     elif node.get("type") == "object":
         for name, inner in node["properties"].items():
@@ -163,8 +163,12 @@ def written(node: dict[str, Any], *, needed: bool) -> str:
 UNWRITTEN_DEFAULTS = {
     # Defaults that the schema does not carry as people write them; `test_defaults_in_words_are_so` holds them.
     "identity.issuers[].audiences": "`[vecgate]`",
+    "identity.issuers[].jwks.cache": "`5m`",
     "identity.issuers[].max_lifetime": "`24h`",
     "audit.heartbeat": "`10m`",
+    "secrets.refresh": "`30s`",
+    "secrets.stale": "`10m`",
+    "limits.locks_age": "`30s`",
     "limits.body": "`64MiB`",
     "limits.message_timeout": "`10s`",
 }
@@ -187,7 +191,8 @@ def test_defaults_in_words_are_so(tmp_path: Path) -> None:
 
     assert (issuer.audiences, issuer.max_lifetime) == (("vecgate",), 24 * 3600)
     assert (config.audit.retiring_keys, config.audit.heartbeat) == ((), 600)
-    assert (config.limits.body, config.limits.message_timeout) == (64 << 20, 10)
+    assert (config.limits.body, config.limits.message_timeout, config.limits.locks_age) == (64 << 20, 10, 30)
+    assert (issuer.jwks.cache, config.secrets.refresh, config.secrets.stale) == (300, 30, 600)
 
 
 def unavailable() -> list[tuple[str, dict[str, Any]]]:
@@ -198,9 +203,6 @@ def unavailable() -> list[tuple[str, dict[str, Any]]]:
         ("grpc", {"databases": [database | {"grpc": {"listen": "127.0.0.1:1", "upstream": "http://127.0.0.1:2"}}]}),
         ("engine", {"databases": [database | {"engine": "weaviate"}]}),
         ("service", {"service": {"listen": "127.0.0.1:9000"}}),
-        ("store", {"store": "sqlite:///other.db"}),
-        ("vault", {"masking": {"keys": [{"id": "k1", "value": {"vault": "a#b"}}]}}),
-        ("aws", {"masking": {"keys": [{"id": "k1", "value": {"aws": "a#b"}}]}}),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from extproc.errors import Unauthenticated
 from extproc.events import Head, Side
-from extproc.identity import SKEW, Identifier, Issuer, claim
+from extproc.identity import SKEW, SPIFFE_ID, SUBJECT, Identifier, Issuer, Workload, claim
+from extproc.operation import Principal
 
 NOW = 1_800_000_000
 NAMESPACE = "envoy.filters.http.jwt_authn"
@@ -79,6 +81,14 @@ def test_a_workload_is_told_by_its_claim() -> None:
 
     assert identifier(workload="client_id").identify(head({"payload_0": claims}), NOW).kind == "workload"
     assert identifier(workload="client_id").identify(head({"payload_0": CLAIMS}), NOW).kind == "human"
+
+
+@pytest.mark.parametrize(("found", "kind"), [("app", "workload"), ("user", "human"), (["app"], "human"), (None, "human")])
+def test_a_workload_is_told_by_a_claims_value(found: Any, kind: str) -> None:
+    """Where the configuration names a value, only that value makes a program of the caller."""
+    claims = CLAIMS | {"idtyp": found}
+
+    assert kind == identifier(workload="idtyp=app").identify(head({"payload_0": claims}), NOW).kind
 
 
 @pytest.mark.parametrize(
@@ -216,3 +226,90 @@ def test_a_claim_name_with_dots_is_found_before_the_path() -> None:
     assert claim({"a.b": 1, "a": {"b": 2}}, "a.b") == 1
     assert claim({"a": {"b": 2}}, "a.b") == 2
     assert claim({"a": [1]}, "a.b") is None
+
+
+@pytest.mark.parametrize(
+    ("claims", "path"),
+    [
+        ({"resource_access": {"my.app": {"roles": 1}}}, "resource_access.my.app.roles"),
+        ({"https://corp.example/claims": {"roles": 1}}, "https://corp.example/claims.roles"),
+        ({"kubernetes.io": {"namespace": 1}}, "kubernetes.io.namespace"),
+    ],
+)
+def test_a_name_on_the_way_may_hold_dots(claims: dict[str, Any], path: str) -> None:
+    """Clients and claims are called by host names: the longest name that is there is the step."""
+    assert claim(claims, path) == 1
+
+
+def test_the_longest_name_is_taken_whatever_lies_below_it() -> None:
+    """Which claim is read does not depend on what the others hold."""
+    assert claim({"a.b": {}, "a": {"b": {"c": 1}}}, "a.b.c") is None
+
+
+WORKLOADS = (
+    Workload(spiffe="spiffe://td/ns/apps/sa/in", subject=None, roles=("writer",), groups=("b", "a")),
+    Workload(spiffe="spiffe://td/ns/batch/*", subject=None, roles=("reader",), groups=()),
+    Workload(spiffe=None, subject="CN=cron,O=Corp", roles=("reader",), groups=()),
+)
+
+
+def certified(spiffe: str = "", subject: str = "", *credentials: tuple[str, bytes], **found: Any) -> Principal:
+    """Return who comes with a certificate of these names."""
+    shown = {name: value for name, value in ((SPIFFE_ID, spiffe), (SUBJECT, subject)) if value}
+    metadata = {NAMESPACE: found}
+    request = Head(side=Side.REQUEST, fields=credentials, end_of_stream=True, metadata=metadata, attributes=shown)
+    return replace(identifier(), workloads=WORKLOADS).identify(request, NOW)
+
+
+def test_a_program_is_who_its_certificate_says() -> None:
+    """A SPIFFE id belongs to its trust domain, a plain subject to X.509; a program has no person and no claims."""
+    by_id, by_subject = certified("spiffe://td/ns/apps/sa/in", "O=x"), certified("", "CN=cron,O=Corp")
+
+    assert by_id.id == "spiffe://td#spiffe://td/ns/apps/sa/in"
+    assert (by_id.kind, by_id.roles, by_id.groups, by_id.person) == ("workload", ("writer",), ("a", "b"), None)
+    assert (by_subject.id, by_subject.claims) == ("x509#CN=cron,O=Corp", {})
+
+
+@pytest.mark.parametrize(
+    ("spiffe", "subject"),
+    [
+        ("spiffe://td/ns/apps/sa/in/", ""),
+        ("spiffe://td/ns/apps/sa/i", ""),
+        ("spiffe://td/ns/batch", ""),
+        ("spiffe://td/ns/batches/x", ""),
+        ("spiffe://td2/ns/batch/x", ""),
+        ("", "CN=cron,O=Corp,C=GB"),
+        ("", "O=Corp,CN=cron"),
+        ("", "spiffe://td/ns/apps/sa/in"),
+        ("CN=cron,O=Corp", ""),
+    ],
+)
+def test_a_certificate_of_a_name_that_only_looks_alike_is_unknown(spiffe: str, subject: str) -> None:
+    """Names are compared whole, each with its own kind."""
+    with pytest.raises(Unauthenticated) as caught:
+        certified(spiffe, subject)
+
+    assert caught.value.code == "certificate_unknown"
+
+
+def test_a_bad_token_is_not_made_up_for_by_a_certificate() -> None:
+    """Who shows a token is judged by it."""
+    failure = {"failure_0": {"code": 3, "message": "Jwt is expired"}}
+    with pytest.raises(Unauthenticated) as caught:
+        certified("spiffe://td/ns/apps/sa/in", "", ("x-chroma-token", b"a.b.c"), **failure)
+
+    assert caught.value.code == "token_expired"
+
+
+def test_a_good_token_is_who_its_bearer_is_whatever_the_certificate() -> None:
+    """The certificate is then only the transport's."""
+    found = certified("spiffe://td/ns/apps/sa/in", "", ("x-chroma-token", b"a.b.c"), payload_0=CLAIMS)
+
+    assert (found.subject, found.kind) == ("u-1", "human")
+
+
+def test_an_unknown_certificate_is_claimed_in_evidence() -> None:
+    """Whose certificate was refused is kept, cut short."""
+    request = Head(side=Side.REQUEST, fields=(), end_of_stream=True, attributes={SPIFFE_ID: "spiffe://td/" + "x" * 500})
+
+    assert {"spiffe": ("spiffe://td/" + "x" * 500)[:256]} == identifier().claimed(request)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from extproc.authorities import system_authorities
-from extproc.errors import SecretMissing, UpstreamError
+from extproc.errors import CredentialRefused, SecretMissing, UpstreamError
 from extproc.protocols.adapter import Question
 from extproc.upstream import Generation, Upstream
 from support.certificates import self_signed
@@ -141,13 +141,13 @@ def failing() -> httpx.Response:
     "answer",
     [
         lambda: httpx.Response(500, text="a stack trace with secret-value"),
-        lambda: httpx.Response(401, text="secret-value"),
+        lambda: httpx.Response(403, text="secret-value"),
         lambda: httpx.Response(302, headers={"location": "http://169.254.169.254/"}),
         lambda: httpx.Response(200, text="<html>secret-value"),
         lambda: httpx.Response(200, content=b'"' + b"x" * (5 << 20) + b'"'),
         failing,
     ],
-    ids=["error", "unauthorized", "redirect", "not JSON", "endless", "down"],
+    ids=["error", "forbidden", "redirect", "not JSON", "endless", "down"],
 )
 async def test_anything_but_a_plain_answer_is_an_error_that_shows_nothing(
     asker: Asker, database: Database, answer: Callable[[], httpx.Response]
@@ -159,6 +159,17 @@ async def test_anything_but_a_plain_answer_is_an_error_that_shows_nothing(
         await asker.upstream.ask((QUESTION,))
 
     assert caught.value.code == "question_unanswered"
+    assert "secret-value" not in str(caught.value)
+
+
+async def test_a_database_that_refuses_the_gateways_key_says_so_and_nothing_else(asker: Asker, database: Database) -> None:
+    """Somebody has to see to the key, so it is a reason of its own."""
+    database.answer = lambda: httpx.Response(401, text="secret-value")
+
+    with pytest.raises(CredentialRefused) as caught:
+        await asker.upstream.ask((QUESTION,))
+
+    assert caught.value.code == "credential_refused"
     assert "secret-value" not in str(caught.value)
     assert len(database.requests) == 1
 

@@ -21,7 +21,7 @@ ENVOY_DETAILS: Final = re.compile(r"[A-Za-z0-9_.:{}\- ]{1,96}")
 ENFORCEMENT: Final = "enforcement"
 """The name in `Entry.detail` of how the database is guarded, where that is not by enforcement: ``observe``."""
 
-Kind = Literal["intent", "outcome", "login_rejected", "start", "stop", "heartbeat", "policy", "administration"]
+Kind = Literal["intent", "outcome", "login_rejected", "start", "stop", "heartbeat", "policy", "administration", "alert"]
 End = Literal["delivered", "denied", "failed", "aborted"]
 
 
@@ -51,14 +51,15 @@ class Private(msgspec.Struct, frozen=True, kw_only=True):
     """What only the holder of the entry's key may read.
 
     `trace` is the caller's trace context, as it came. `claimed` is what an unverified token says of itself, kept apart from
-    `principal`, which was verified. `inputs` and `decisions` are JSON documents, one for each operation, so that a decision can
-    be replayed. `returned` are, once there is an answer, the ids of the records in it, one list for each operation: JSON texts
-    or numbers, as the engine has them.
+    `principal`, which was verified. `sources` says how many came from where, in an entry that stands for many. `inputs` and
+    `decisions` are JSON documents, one for each operation, so that a decision can be replayed. `returned` are, once there is an
+    answer, the ids of the records in it, one list for each operation: JSON texts or numbers, as the engine has them.
     """
 
     principal: Principal | None = None
     claimed: dict[str, Any] | None = None
     source: str = ""
+    sources: dict[str, int] = {}
     user_agent: str = ""
     trace: str = ""
     inputs: tuple[msgspec.Raw, ...] = ()
@@ -86,9 +87,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened.
 
     `intent` is written before a request leaves; `outcome` before an answer, or a denial, is released; `login_rejected` when
-    nobody was recognised; `heartbeat` when nothing has happened for long. `end` says how an exchange ended: ``delivered``,
-    ``denied``, ``failed`` (the database or Envoy could not), or ``aborted`` (nothing was released). `asked` counts the
-    questions put to the database on the way. `detail` is public: plain ASCII names, and never a personal value.
+    nobody was recognised; `heartbeat` when nothing has happened for long; `alert` when somebody who runs the gateway has to do
+    something. `end` says how an exchange ended: ``delivered``, ``denied``, ``failed`` (the database or Envoy could not), or
+    ``aborted`` (nothing was released). `asked` counts the questions put to the database on the way. `detail` is public: plain
+    ASCII names, and never a personal value.
     """
 
     kind: Kind

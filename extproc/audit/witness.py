@@ -7,7 +7,7 @@ says what spans are to tell of; they are told after the entry is durable and nev
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -18,6 +18,8 @@ from extproc.errors import Error, Unauthenticated
 
 _LONGEST_TRACE = 64
 _ENCODER = msgspec.json.Encoder()
+_BETWEEN_ALERTS: Final = 60_000_000_000
+"""Nanoseconds for which the same alert is not written again."""
 
 
 class Log(Protocol):
@@ -35,6 +37,7 @@ class Witness:
         self._database = database
         self._engine = engine
         self._clock = clock
+        self._alerted: dict[str, int] = {}
 
     async def intent(self, account: Account) -> None:
         """Record that an allowed request is about to leave."""
@@ -57,6 +60,14 @@ class Witness:
             end="denied" if refused(error) else "failed",
         )
         await self._log.append(entry, _origin(account))
+
+    async def alert(self, code: str) -> None:
+        """Record that somebody has to see to it; the same is said once a minute."""
+        now = self._clock()
+        if now - self._alerted.get(code, -_BETWEEN_ALERTS) < _BETWEEN_ALERTS:
+            return
+        self._alerted[code] = now
+        await self._log.append(Entry(kind="alert", time_ns=now, database=self._database, engine=self._engine, reasons=(code,)))
 
     def _entry(self, account: Account, error: Error | None, *, whole: bool, **members: Any) -> Entry:
         """Return an entry of `account` with what is its own in `members`; `whole` where no entry before it told the rest."""

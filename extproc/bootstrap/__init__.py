@@ -79,12 +79,14 @@ from extproc.bootstrap.filters import METADATA_NAMESPACE, Headers, control_filte
 from extproc.bootstrap.routes import TIMEOUT, control_routes, door_cluster, door_routes
 from extproc.config import admin_path, buffer_bytes, control_path, forms, socket_paths
 from extproc.config.doors import Door, doors
-from extproc.config.types import Config, Control, ListenerTls
+from extproc.config.types import Config, Control, ListenerTls, UpstreamTls
 from extproc.errors import ConfigError
 
 _REQUEST_TIMEOUT: Final = timedelta(seconds=120)
 _HEADERS_TIMEOUT: Final = timedelta(seconds=10)
 _IDLE_TIMEOUT: Final = timedelta(seconds=300)
+_CERTIFIED: Final = timedelta(hours=1)
+"""How long a connection with a client's certificate may last."""
 _MOST_HEADERS_KB: Final = 64
 _MOST_HEADERS: Final = 100
 _MOST_STREAMS: Final = 100
@@ -154,7 +156,7 @@ def _bootstrap(config: Config, headers: Mapping[str, Headers]) -> Bootstrap:
                 clusters.workers(socket_paths(config), buffer_bytes(config)),
                 *(clusters.database(door_cluster(door), door, buffer_bytes(config)) for door in doors(config)),
                 *(
-                    clusters.key_server(keys_cluster(index), issuer.jwks.uri)
+                    clusters.key_server(keys_cluster(index), issuer.jwks.uri, UpstreamTls(ca=issuer.jwks.ca))
                     for index, issuer in enumerate(config.identity.issuers)
                     if issuer.jwks.uri
                 ),
@@ -201,6 +203,9 @@ def _control_listener(config: Config, control: Control) -> Listener:
 
 
 def _listener(config: Config, address: forms.Address, tls: ListenerTls | None, connections: HttpConnectionManager) -> Listener:
+    if tls and tls.client_ca and connections.common_http_protocol_options:
+        # A certificate is looked at when a connection begins, and may end while it lasts.
+        connections.common_http_protocol_options.max_connection_duration = _CERTIFIED
     manager = Filter(name="envoy.filters.network.http_connection_manager", typed_config=Packed.pack(connections))
     socket = clusters.downstream_socket(tls) if tls else None
     return Listener(

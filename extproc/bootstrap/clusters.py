@@ -124,9 +124,9 @@ def database(name: str, door: Door, buffer: int) -> Cluster:
     return _remote(name, door.upstream, options, buffer, door.database.upstream_tls, alpn=_ALPN[door.transport])
 
 
-def key_server(name: str, url: Url) -> Cluster:
+def key_server(name: str, url: Url, tls: UpstreamTls) -> Cluster:
     """Return the cluster of an issuer's key server."""
-    return _remote(name, url, _http1(), None, None, alpn=_ALPN["rest"])
+    return _remote(name, url, _http1(), None, tls, alpn=_ALPN["rest"])
 
 
 def control(socket: Path) -> Cluster:

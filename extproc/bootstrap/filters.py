@@ -48,7 +48,7 @@ from extproc.bootstrap.clusters import WORKERS
 from extproc.config.doors import Door
 from extproc.config.types import Identity, Issuer, Limits
 from extproc.control.callers import CREDENTIAL_HEADERS
-from extproc.identity import SKEW
+from extproc.identity import SKEW, SPIFFE_ID, SUBJECT
 
 METADATA_NAMESPACE: Final = "envoy.filters.http.jwt_authn"
 """Where Envoy's jwt_authn writes; fixed by Envoy."""
@@ -57,9 +57,9 @@ FAILURE_KEY: Final = "failure_"
 
 _KEYS_TIMEOUT: Final = timedelta(seconds=5)
 _TOKENS_KEPT: Final = 1000
-_KEYS_KEPT: Final = timedelta(minutes=5)
 
 _REQUEST_ATTRIBUTES: Final = ("source.address",)
+_CERTIFICATE: Final = (SPIFFE_ID, SUBJECT)
 _RESPONSE_ATTRIBUTES: Final = (*_REQUEST_ATTRIBUTES, "response.code_details")
 """The request's too: a stream that begins at the response has had no request event."""
 
@@ -120,7 +120,7 @@ def _provider(issuer: Issuer, index: int, key: str, headers: Headers) -> JwtProv
     if issuer.jwks.uri:
         remote = RemoteJwks(
             http_uri=HttpUri(uri=str(issuer.jwks.uri), cluster=keys_cluster(index), timeout=_KEYS_TIMEOUT),
-            cache_duration=_KEYS_KEPT,
+            cache_duration=timedelta(seconds=issuer.jwks.cache),
             async_fetch=JwksAsyncFetch(),
         )
     else:
@@ -163,7 +163,7 @@ def _ext_proc(door: Door, identity: Identity, limits: Limits) -> ExternalProcess
             response_trailer_mode=ProcessingModeHeaderSendMode.SEND,
         ),
         metadata_options=MetadataOptions(forwarding_namespaces=namespaces),
-        request_attributes=list(_REQUEST_ATTRIBUTES),
+        request_attributes=[*_REQUEST_ATTRIBUTES, *(_CERTIFICATE if door.database.tls and door.database.tls.client_ca else ())],
         response_attributes=list(_RESPONSE_ATTRIBUTES),
         # Method and path are the adapter's to write, and Envoy's own fields are taken off; host and scheme stay, and what
         # is not allowed is an error, never silently left undone.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import difflib
-import json
 import os
 import subprocess
 import tempfile
@@ -20,10 +19,12 @@ from typing import Final, get_args, get_type_hints
 
 from extproc import bootstrap
 from extproc.administration import Act
+from extproc.check.issuers import issuer_warnings
 from extproc.check.policy_words import Kind, Word, policy_words
+from extproc.check.secrets import secret_warnings
 from extproc.config import load
-from extproc.config.types import Config, Database, EngineName, Issuer
-from extproc.configured import ADMINISTRATION, administers, opa_server
+from extproc.config.types import Config, Database, EngineName
+from extproc.configured import ADMINISTRATION, administers, opa_server, open_safe
 from extproc.decision import STRENGTH
 from extproc.detectors import catalogue
 from extproc.engines.build import build
@@ -35,13 +36,9 @@ from extproc.engines.signature import SigningKey
 from extproc.engines.source import Source
 from extproc.errors import ConfigError, EngineError, Error
 from extproc.operation import Operation, Principal
-from extproc.private import open_to_others, private_directory, write_private
+from extproc.private import private_directory, write_private
 from extproc.protocols import credential_headers
-from extproc.secret import SecretFile, SecretSource
 
-_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-"""Members of a JWK that make it private or symmetric: RFC 7518 sections 6.2.2, 6.3.2 and 6.4."""
-_PUBLIC_TYPES: Final = frozenset({"EC", "RSA", "OKP"})
 _VALIDATE_TIMEOUT: Final = 60.0
 _OPA_TIMEOUT: Final = 5.0
 _CONDITIONS: Final = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "in", "nin", "and", "or", "not"})
@@ -53,13 +50,12 @@ def check(path: Path) -> list[str]:
     """Check the configuration at `path` and all that it names; return warnings, one line each. Raises `ConfigError`."""
     config = load(path)
     warnings = [warning for database in config.databases for warning in _database_warnings(database)]
-    for issuer in config.identity.issuers:
-        _check_keys(issuer)
-        if issuer.demo:
-            warnings.append(f"issuer {issuer.issuer} is marked `demo: true`: whoever can read its key is anybody")
-    warnings += [warning for source in _secrets(config) for warning in _check_secret(source)]
+    warnings += issuer_warnings(config)
+    warnings += secret_warnings(config)
     private_directory(config.service.socket.parent)
-    _check_writable(config.audit.directory)
+    _check_writable(config.audit.directory, "the audit log")
+    if config.store.path is not None:
+        _check_writable(config.store.path.parent, "the store")
     warnings += _check_policy(config)
     _check_envoy(config)
     otlp = config.audit.otlp
@@ -79,58 +75,10 @@ def _database_warnings(database: Database) -> Iterator[str]:
         yield f"database {database.name}: no `credential`, so the database itself admits whoever reaches it past the gateway"
 
 
-def _secrets(config: Config) -> Iterator[SecretSource]:
-    """Give every secret that must be there; signing and sealing keys are made when absent."""
-    for database in config.databases:
-        if database.credential:
-            yield database.credential.value
-        for tls in (database.tls, database.upstream_tls):
-            if tls and tls.key:
-                yield tls.key
-    if config.policy.engine == "opa":
-        if config.policy.opa.token:
-            yield config.policy.opa.token
-        if config.policy.opa.tls and config.policy.opa.tls.key:
-            yield config.policy.opa.tls.key
-    yield from (key.value for key in config.masking.keys)
-    for source in (config.audit.signing_key, config.audit.sealing_key):
-        if not isinstance(source, SecretFile) or source.path.exists():
-            yield source
-
-
-def _check_secret(source: SecretSource) -> Iterator[str]:
-    try:
-        source.load()
-    except ConfigError as error:
-        raise ConfigError(f"{error}: this secret is absent, unreadable or empty; put it there") from error
-    if isinstance(source, SecretFile) and open_to_others(source.path):
-        yield f"{source.path}: others may read this secret; run: chmod 600 {source.path}"
-
-
-def _check_keys(issuer: Issuer) -> None:
-    path = issuer.jwks.file
-    if path is None:
-        return
-    try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); put the issuer's JWKS there") from error
-    except ValueError as error:
-        raise ConfigError(f"{path}: is not a JSON document") from error
-    keys = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):
-        raise ConfigError(f"{path}: is not a JWKS; it is an object with a list of `keys`")
-    for key in keys:
-        if key.keys() & _PRIVATE_MEMBERS or key.get("kty") not in _PUBLIC_TYPES:
-            raise ConfigError(
-                f"{path}: holds a private or symmetric key; only public keys belong here, and that key is now known"
-            )
-
-
-def _check_writable(directory: Path) -> None:
+def _check_writable(directory: Path, what: str) -> None:
     nearest = next(path for path in (directory, *directory.parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise ConfigError(f"{directory}: the audit log cannot be written there; choose a directory that you own")
+        raise ConfigError(f"{directory}: {what} cannot be written there; choose a directory that you own")
 
 
 def _check_policy(config: Config) -> Iterator[str]:
@@ -174,7 +122,7 @@ def _check_words(config: Config, words: list[Word]) -> None:
 
 async def _opa_warnings(config: Config) -> list[str]:
     """Ask an OPA of somebody else's once: it need not run yet, but nobody should be surprised that all is denied until then."""
-    engine = OpaEngine(opa_server(config), config.policy.entrypoint, _OPA_TIMEOUT)
+    engine = OpaEngine(opa_server(config, open_safe(config)), config.policy.entrypoint, _OPA_TIMEOUT)
     try:
         await engine.look()
     except EngineError as error:

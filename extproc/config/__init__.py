@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 from extproc.config.doors import Door, doors
 from extproc.config.forms import Address, Url
 from extproc.config.reader import Reader
 from extproc.config.types import Config, Control, Database, Issuer, ListenerTls, Opa, Policy, UpstreamTls
 from extproc.errors import ConfigError
+from extproc.secret import SecretReference, SecretVault
 
 BUILT_ENGINES: Final = ("chroma", "qdrant")
 """Engines whose adapter exists."""
@@ -26,7 +28,6 @@ GRPC_ENGINES: Final = ("qdrant",)
 MINTED: Final = (("qdrant", "api-key"),)
 """Engines that take a token in the place of their key, and the header in which it is the whole value."""
 
-_DEFAULT_STORE: Final = "sqlite:///var/vecgate.db"
 _LONGEST_SOCKET: Final = 107
 """Bytes of a unix socket's path, sun_path of unix(7) without its final NUL."""
 _OWN_HEADERS: Final = frozenset(
@@ -35,6 +36,7 @@ _OWN_HEADERS: Final = frozenset(
 
 _ADMIN: Final = re.compile(r"(?:role|group):.+")
 _BUFFER_MARGIN: Final = 512 << 10
+_DISCOVERY: Final = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
 
 Complaint = tuple[str, str]
 """A key and what is wrong with it."""
@@ -83,6 +85,11 @@ def database(config: Config, name: str) -> Database:
     raise ConfigError(f"no database is called {name}; there are {', '.join(each.name for each in config.databases)}")
 
 
+def discovers(url: Url) -> bool:
+    """Return whether `url` names a discovery document, which tells where the keys are (OpenID Connect Discovery, section 4)."""
+    return url.path.endswith(_DISCOVERY)
+
+
 def _complaints(config: Config) -> Iterator[Complaint]:
     yield from _unbuilt(config)
     if not config.databases:
@@ -98,7 +105,10 @@ def _complaints(config: Config) -> Iterator[Complaint]:
     if config.control:
         yield from _about_control(config.control, ways)
     yield from _about_identity(config)
+    yield from _about_workloads(config)
     yield from _about_policy(config.policy)
+    yield from _about_secrets(config)
+    yield from _about_store(config)
     yield from _repeated(_places("masking.keys", "id", config.masking.keys), [key.id for key in config.masking.keys])
     yield from _about_recognisers(config)
     if max(len(bytes(path)) for path in (*socket_paths(config), admin_path(config))) > _LONGEST_SOCKET:
@@ -115,8 +125,6 @@ def _unbuilt(config: Config) -> Iterator[Complaint]:
             yield f"{where}.grpc", "is not available for this engine; remove it"
     if config.service.listen or config.service.tls or config.service.peers:
         yield "service", "only `socket` is available yet; remove the other keys"
-    if config.store != _DEFAULT_STORE:
-        yield "store", "is not available yet; remove it"
 
 
 def _about_database(each: Database, where: str) -> Iterator[Complaint]:
@@ -176,6 +184,43 @@ def _about_listener(listens: Mapping[str, Address | None], tls: ListenerTls | No
                 yield f"{where}.tls", "needs `certificate` and `key`"
 
 
+def secret_references(config: Config) -> Iterator[tuple[str, SecretReference]]:
+    """Give each secret that may be with a keeper, and its key."""
+    for index, database in enumerate(config.databases):
+        if database.credential:
+            yield f"databases[{index}].credential.value", database.credential.value
+    for index, key in enumerate(config.masking.keys):
+        yield f"masking.keys[{index}].value", key.value
+    if config.policy.engine == "opa" and config.policy.opa.token:
+        yield "policy.opa.token", config.policy.opa.token
+
+
+def _about_secrets(config: Config) -> Iterator[Complaint]:
+    vault = config.secrets.vault
+    if vault is None:
+        for where, reference in secret_references(config):
+            if isinstance(reference, SecretVault):
+                yield where, "is in Vault; say in `secrets.vault` where that is"
+        return
+    if not vault.url.tls and not vault.url.loopback:
+        yield "secrets.vault.url", "must be https:// off loopback, for secrets come from there"
+    if vault.ca and not vault.url.tls:
+        yield "secrets.vault.ca", "verifies an https `url`; use one, or remove it"
+    if sum(way is not None for way in (vault.token, vault.approle, vault.kubernetes)) != 1:
+        yield "secrets.vault", "needs one of `token`, `approle` and `kubernetes`"
+
+
+def _about_store(config: Config) -> Iterator[Complaint]:
+    if config.store.path is not None:
+        if config.store_password is not None:
+            yield "store_password", "is for PostgreSQL; remove it"
+        return
+    parts = urlsplit(config.store.url)
+    local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if not local and parse_qs(parts.query).get("sslmode") != ["verify-full"]:
+        yield "store", "is not on this machine, so it needs ?sslmode=verify-full: whoever answers in its place could lift locks"
+
+
 def _about_control(control: Control, ways: Sequence[Door]) -> Iterator[Complaint]:
     yield from _about_listener({"listen": control.listen}, control.tls, "control")
     if control.listen in [each.listen for each in ways]:
@@ -193,8 +238,28 @@ def _about_identity(config: Config) -> Iterator[Complaint]:
     yield from _repeated(_places("identity.issuers", "issuer", issuers), [each.issuer for each in issuers])
     for index, each in enumerate(issuers):
         yield from _about_issuer(each, f"identity.issuers[{index}]")
+    meant = {audience for each in issuers for audience in each.audiences}
+    for index, database in enumerate(config.databases):
+        if issuers and database.audiences and meant.isdisjoint(database.audiences):
+            yield f"databases[{index}].audiences", "has none of any issuer's `audiences`, so no token would do"
     if "failure_".startswith(config.identity.metadata.key) or config.identity.metadata.key.startswith("failure_"):
         yield "identity.metadata.key", "must not begin as `failure_`, which marks tokens that did not hold"
+
+
+def _about_workloads(config: Config) -> Iterator[Complaint]:
+    workloads = config.identity.workloads
+    for index, each in enumerate(workloads):
+        if (each.spiffe is None) == (each.subject is None):
+            yield f"identity.workloads[{index}]", "needs either `spiffe` or `subject`"
+    yield from _repeated(
+        _places("identity.workloads", "spiffe", config.identity.workloads), [each.spiffe for each in workloads]
+    )
+    yield from _repeated(
+        _places("identity.workloads", "subject", config.identity.workloads), [each.subject for each in workloads]
+    )
+    shown = [database.tls.client_ca is not None for database in config.databases if database.listen and database.tls]
+    if workloads and not any(shown) and all(database.listen for database in config.databases):
+        yield "identity.workloads", "nobody is asked for a certificate; name an authority in a database's `tls.client_ca`"
 
 
 def _about_issuer(each: Issuer, where: str) -> Iterator[Complaint]:
@@ -204,6 +269,8 @@ def _about_issuer(each: Issuer, where: str) -> Iterator[Complaint]:
         yield f"{where}.jwks", "needs either `file` or `uri`"
     if each.jwks.uri and not each.jwks.uri.tls and not each.jwks.uri.loopback:
         yield f"{where}.jwks.uri", "must be https://, for whoever changes the keys can be anybody"
+    if each.jwks.ca and not (each.jwks.uri and each.jwks.uri.tls):
+        yield f"{where}.jwks.ca", "verifies an https `uri`; name one, or remove it"
 
 
 def _about_recognisers(config: Config) -> Iterator[Complaint]:

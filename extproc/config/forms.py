@@ -10,8 +10,9 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from extproc.decision import duration
 
@@ -79,6 +80,30 @@ class Url:
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreUrl:
+    """A SQLite file, or a PostgreSQL database as SQLAlchemy names it, without a password."""
+
+    path: Path | None = None
+    url: str = ""
+
+    def below(self, base: Path) -> StoreUrl:
+        """Return the same with the file's path made absolute."""
+        return self if self.path is None else StoreUrl(path=base / self.path)
+
+    def __str__(self) -> str:
+        return f"sqlite:///{self.path}" if self.path else self.url
+
+
+def _store(text: str) -> StoreUrl:
+    if text.startswith("sqlite:///"):
+        return StoreUrl(path=Path(text.removeprefix("sqlite:///")))
+    parts = urlsplit(text)
+    if parts.password is not None or not parts.hostname or "password" in parse_qs(parts.query):
+        raise ValueError
+    return StoreUrl(url=text)
+
+
 def _size(text: str) -> int:
     digits = text.rstrip("BKMGi")
     return int(digits) * _UNITS[text[len(digits) :]]
@@ -127,6 +152,11 @@ BASE_URL: Final = Form(
     parse=_base_url,
 )
 URL: Final = Form(what="an http:// or https:// URL without user, password or query", pattern=r"https?://[^?#@\s]+", parse=_url)
+STORE: Final = Form(
+    what="sqlite:///PATH, or postgresql://USER@HOST/DATABASE without a password",
+    pattern=r"sqlite:///[^?#\s]+|postgresql://[^#\s]+",
+    parse=_store,
+)
 NAME: Final = Form(what="a name of a-z, 0-9 and -", pattern=r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 HEADER: Final = Form(what="the name of a header in lower case", pattern=r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
 HOST: Final = Form(what="the name of a host", pattern=_HOST.pattern)
@@ -136,6 +166,19 @@ ENTRYPOINT: Final = Form(
     what="the path of a rule such as vecgate/authz/decision", pattern=r"[a-z_][a-z0-9_]*(/[a-z_][a-z0-9_]*)+"
 )
 TEXT: Final = Form(what="text without spaces", pattern=r"[^\s]{1,512}")
+VAULT_PATH: Final = Form(what="a path such as apps/vecgate", pattern=r"[A-Za-z0-9_.-]{1,128}(/[A-Za-z0-9_.-]{1,128}){0,15}")
+IN_VAULT: Final = Form(
+    what="a path and a key such as apps/vecgate#chroma", pattern=f"(?:{VAULT_PATH.pattern})#[A-Za-z0-9_.-]{{1,128}}"
+)
+IN_AWS: Final = Form(
+    what="a secret's name or ARN and a key such as vecgate#chroma; with nothing after the # it is all of the secret",
+    pattern=r"[A-Za-z0-9/_+=.@:-]{1,512}#[A-Za-z0-9_.-]{0,128}",
+)
+SPIFFE: Final = Form(
+    what="a SPIFFE id such as spiffe://example.org/ns/apps/sa/ingest; all below it with /* at its end",
+    pattern=r"spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]{1,255}){0,32}(/\*)?",
+)
+SUBJECT: Final = Form(what="a certificate's subject as RFC 2253 writes it, such as CN=batch,O=Example", pattern=r"[ -~]{1,512}")
 ENTITY: Final = Form(what="the name of an entity such as EMPLOYEE_ID", pattern=r"[A-Z][A-Z0-9_]{1,63}")
 PHRASE: Final = Form(what="text of one line", pattern=r"[^\x00-\x1f\x7f]{1,4096}")
 ENVIRONMENT: Final = Form(what="the name of an environment variable", pattern=r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -145,6 +188,7 @@ Duration = Annotated[float, DURATION]
 ListenAddress = Annotated[Address, ADDRESS]
 BaseUrl = Annotated[Url, BASE_URL]
 AnyUrl = Annotated[Url, URL]
+StorePlace = Annotated[StoreUrl, STORE]
 Name = Annotated[str, NAME]
 HeaderName = Annotated[str, HEADER]
 HostName = Annotated[str, HOST]
@@ -152,5 +196,8 @@ Authority = Annotated[str, AUTHORITY]
 Origin = Annotated[str, ORIGIN]
 Entrypoint = Annotated[str, ENTRYPOINT]
 Text = Annotated[str, TEXT]
+VaultPath = Annotated[str, VAULT_PATH]
+SpiffeId = Annotated[str, SPIFFE]
+Subject = Annotated[str, SUBJECT]
 Entity = Annotated[str, ENTITY]
 Phrase = Annotated[str, PHRASE]

@@ -16,10 +16,10 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 
 import yaml
 
-from extproc.config.forms import ENVIRONMENT, Form
-from extproc.config.types import Kept, Range
+from extproc.config.forms import ENVIRONMENT, IN_AWS, IN_VAULT, Form, StoreUrl
+from extproc.config.notes import Kept, Range
 from extproc.errors import ConfigError
-from extproc.secret import SecretEnv, SecretFile, SecretSource
+from extproc.secret import SecretAws, SecretEnv, SecretFile, SecretReference, SecretVault
 
 _TAG: Final = "tag:yaml.org,2002:"
 _NAMES: Final[Mapping[type, tuple[str, str]]] = {
@@ -29,6 +29,7 @@ _NAMES: Final[Mapping[type, tuple[str, str]]] = {
     bool: ("bool", "true or false"),
 }
 _FORMS: Final = "{file: PATH} or {env: NAME}"
+_DISTANT_FORMS: Final = "{file: PATH}, {env: NAME}, {vault: PATH#KEY} or {aws: NAME#KEY}"
 
 
 def unwrap(hint: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -136,6 +137,8 @@ class Reader:
                 return self._base / path
             case SecretFile(path=path):
                 return SecretFile(path=self._base / path)
+            case StoreUrl() as place:
+                return place.below(self._base)
             case default:
                 return default
 
@@ -178,9 +181,10 @@ class Reader:
         if not re.fullmatch(form.pattern, node.value):
             raise wrong
         try:
-            return form.parse(node.value)
+            value = form.parse(node.value)
         except ValueError:
             raise wrong from None
+        return value.below(self._base) if isinstance(value, StoreUrl) else value
 
     def _choice(self, node: yaml.Node, choices: tuple[Any, ...], where: str) -> Any:
         value = self._scalar(node, type(choices[0]), where)
@@ -204,23 +208,30 @@ class Reader:
             raise self.error(where, "must be the path of a file or directory")
         return self._base / text
 
-    def _source(self, node: yaml.Node, kept: Kept, where: str) -> SecretSource:
+    def _source(self, node: yaml.Node, kept: Kept, where: str) -> SecretReference:
+        forms = _DISTANT_FORMS if kept is Kept.DISTANT else _FORMS
         if isinstance(node, yaml.ScalarNode):
             if kept is Kept.PUBLIC:
                 return SecretFile(path=self._file(node, where))
-            raise self.error(where, f"a secret is never written into this file; use {_FORMS}")
+            raise self.error(where, f"a secret is never written into this file; use {forms}")
         given = self._members(node, where)
         match list(given):
+            case [("vault" | "aws") as name] if kept is not Kept.DISTANT:
+                raise self.error(_join(where, name), f"is read before any keeper can be asked; use {_FORMS}")
+            case ["vault"]:
+                path, _, key = self._form(given["vault"], IN_VAULT, _join(where, "vault")).partition("#")
+                return SecretVault(path=path, key=key)
+            case ["aws"]:
+                name, _, key = self._form(given["aws"], IN_AWS, _join(where, "aws")).partition("#")
+                return SecretAws(name=name, key=key or None)
             case ["file"]:
                 return SecretFile(path=self._file(given["file"], _join(where, "file")))
             case ["env"]:
                 return SecretEnv(name=self._form(given["env"], ENVIRONMENT, _join(where, "env")))
-            case [("vault" | "aws") as name]:
-                raise self.error(_join(where, name), f"is not available yet; use {_FORMS}")
             case [name]:
                 raise self.error(_join(where, name), _unknown(name, ["file", "env", "vault", "aws"]))
             case _:
-                raise self.error(where, f"must be {_FORMS}")
+                raise self.error(where, f"must be {forms}")
 
 
 def _join(where: str, name: str) -> str:

@@ -9,9 +9,10 @@ from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from extproc.config.forms import DURATION, ENVIRONMENT, Form, Url
+from extproc.config.forms import DURATION, ENVIRONMENT, IN_AWS, IN_VAULT, Form, StoreUrl, Url
+from extproc.config.notes import Kept, Range
 from extproc.config.reader import note, required, unwrap
-from extproc.config.types import Config, Kept, Range
+from extproc.config.types import Config
 from extproc.secret import SecretFile
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -68,11 +69,12 @@ def _source(kept: Kept) -> dict[str, Any]:
     forms: dict[str, Any] = {
         "file": _PATH,
         "env": {"type": "string", "pattern": f"^{ENVIRONMENT.pattern}$"},
-        "vault": {"type": "string"},
-        "aws": {"type": "string"},
     }
+    if kept is Kept.DISTANT:
+        forms["vault"] = {"type": "string", "pattern": f"^{IN_VAULT.pattern}$"}
+        forms["aws"] = {"type": "string", "pattern": f"^{IN_AWS.pattern}$"}
     secret = {"type": "object", "additionalProperties": False, "minProperties": 1, "maxProperties": 1, "properties": forms}
-    return secret if kept is Kept.HIDDEN else {"anyOf": [_PATH, secret]}
+    return secret if kept is not Kept.PUBLIC else {"anyOf": [_PATH, secret]}
 
 
 def _default(member: Field[Any]) -> dict[str, Any]:
@@ -81,7 +83,7 @@ def _default(member: Field[Any]) -> dict[str, Any]:
             return {"default": plain}
         case Path() as path:
             return {"default": str(path)}
-        case Url() as url:
+        case Url() | StoreUrl() as url:
             return {"default": str(url)}
         case SecretFile(path=path):
             return {"default": {"file": str(path)}}

@@ -7,7 +7,6 @@ once read. This module knows neither YAML nor any other part of the program.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -25,36 +24,24 @@ from extproc.config.forms import (
     Origin,
     Phrase,
     Size,
+    SpiffeId,
+    StorePlace,
+    StoreUrl,
+    Subject,
     Text,
     Url,
 )
+from extproc.config.keepers import Secrets
+from extproc.config.notes import Certificate, DistantValue, HiddenValue, Range
 from extproc.detection.custom import Validator
-from extproc.secret import SecretFile, SecretSource
-
-
-class Kept(Enum):
-    """Whether material is hidden (a literal is refused) or public (a bare path is a file)."""
-
-    HIDDEN = "hidden"
-    PUBLIC = "public"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
-    """The least and the most that a number may be, in the unit of its type."""
-
-    least: float
-    most: float
-
-
-HiddenValue = Annotated[SecretSource, Kept.HIDDEN]
-Certificate = Annotated[SecretSource, Kept.PUBLIC]
+from extproc.secret import SecretFile
 
 EngineName = Literal["chroma", "qdrant", "weaviate", "milvus", "pinecone", "opensearch", "elasticsearch"]
 
 
 AUDIT_KEY: Final = SecretFile(path=Path("var/keys/audit.key"))
 SEALING_KEY: Final = SecretFile(path=Path("var/keys/sealing.key"))
+STORE: Final = StoreUrl(path=Path("var/vecgate.db"))
 OPA_URL: Final = Url(scheme="http", host="127.0.0.1", port=8181)
 
 
@@ -79,7 +66,7 @@ class Credential:
     """How the gateway shows itself to the database."""
 
     header: Annotated[HeaderName, "the header that carries it"]
-    value: Annotated[HiddenValue, "its whole value, scheme word included; held by the gateway alone"]
+    value: Annotated[DistantValue, "its whole value, scheme word included; held by the gateway alone"]
     mint: Annotated[bool, "sign a token with it for each request, and send that in its place"] = False
 
 
@@ -112,6 +99,7 @@ class Database:
     upstream: Annotated[BaseUrl, "the database itself; https verifies against upstream_tls.ca or the system's"]
     listen: Annotated[ListenAddress | None, "where clients connect; needed but for `vecgate serve`"] = None
     grpc: Annotated[Grpc | None, "for engines that speak gRPC"] = None
+    audiences: Annotated[tuple[Text, ...], "which of the issuers' audiences are meant here; all by default"] = ()
     credential: Annotated[Credential | None, "how the gateway shows itself to the database"] = None
     tls: Annotated[ListenerTls | None, "of the listener; one that is not on loopback needs it"] = None
     upstream_tls: Annotated[UpstreamTls | None, "towards an https upstream"] = None
@@ -124,7 +112,9 @@ class Jwks:
     """Where an issuer's public keys are: one of the two."""
 
     file: Annotated[Path | None, "a JWKS file"] = None
-    uri: Annotated[AnyUrl | None, "an https URL that gives a JWKS"] = None
+    uri: Annotated[AnyUrl | None, "an https URL that gives a JWKS, or the issuer's discovery document"] = None
+    ca: Annotated[Certificate | None, "authority of the key server's certificate; the system's by default"] = None
+    cache: Annotated[Duration, Range(least=1, most=86400), "how long fetched keys are used"] = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +127,19 @@ class Issuer:
     roles: Annotated[Text, "claim path of the roles"] = "realm_access.roles"
     groups: Annotated[Text, "claim path of the groups"] = "groups"
     person: Annotated[Text, "the claim that tells two people apart"] = "email"
-    workload: Annotated[Text | None, "claim path that only a program's token has; without it every caller is human"] = None
+    workload: Annotated[Text | None, "claim path that only a program's token has, or PATH=VALUE; else all are human"] = None
     max_lifetime: Annotated[Duration, Range(least=1, most=31 * 86400), "exp - iat; longer is refused"] = 86400.0
     demo: Annotated[bool, "its private key lies on this machine and `vecgate token` may use it"] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A program that its certificate is enough for; one of `spiffe` and `subject`."""
+
+    spiffe: Annotated[SpiffeId | None, "the SPIFFE id in its certificate"] = None
+    subject: Annotated[Subject | None, "its certificate's subject"] = None
+    roles: Annotated[tuple[Text, ...], "its roles"] = ()
+    groups: Annotated[tuple[Text, ...], "its groups"] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +155,7 @@ class Identity:
     """Who callers are."""
 
     issuers: Annotated[tuple[Issuer, ...], "who may vouch for callers"]
+    workloads: Annotated[tuple[Workload, ...], "who comes in with a certificate alone; the first that fits"] = ()
     metadata: Annotated[Metadata, "where Envoy puts verified tokens"] = field(default_factory=Metadata)
 
 
@@ -165,7 +166,7 @@ class Opa:
     url: Annotated[BaseUrl, "its API; a managed one is on a private socket in its place"] = OPA_URL
     managed: Annotated[bool, "started and stopped by `vecgate up`"] = False
     tls: Annotated[UpstreamTls | None, "towards an https url"] = None
-    token: Annotated[HiddenValue | None, "bearer token, where OPA asks for one"] = None
+    token: Annotated[DistantValue | None, "bearer token, where OPA asks for one"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +213,7 @@ class MaskingKey:
     """One key of keyed masks."""
 
     id: Annotated[Name, "stands in masked values, so that an old one can be told"]
-    value: Annotated[HiddenValue, "the key"]
+    value: Annotated[DistantValue, "the key"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +282,10 @@ class Limits:
     message_timeout: Annotated[Duration, Range(least=1, most=3600), "how long Envoy waits for one answer of this service"] = (
         10.0
     )
+    locks_age: Annotated[Duration, Range(least=1, most=3600), "how old what is known of locks may be; then all is denied"] = (
+        30.0
+    )
+    rejected_logins: Annotated[int, Range(least=1, most=1_000_000), "of one address in a minute that are written whole"] = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,9 +298,11 @@ class Config:
     policy: Annotated[Policy, "who decides"]
     audit: Annotated[Audit, "where evidence goes"] = field(default_factory=Audit)
     masking: Annotated[Masking, "what masks with a key"] = field(default_factory=Masking)
+    secrets: Annotated[Secrets, "where secrets are that are in no file"] = field(default_factory=Secrets)
     detection: Annotated[Detection, "what is found inside texts"] = field(default_factory=Detection)
     control: Annotated[Control | None, "the control API"] = None
     service: Annotated[Service, "where Envoy reaches this service"] = field(default_factory=Service)
-    store: Annotated[Text, "where approvals, budgets and sessions are kept"] = "sqlite:///var/vecgate.db"
+    store: Annotated[StorePlace, "where locks are kept"] = STORE
+    store_password: Annotated[HiddenValue | None, "of a PostgreSQL store"] = None
     workers: Annotated[int, Range(least=1, most=64), "processes of the ext_proc service"] = 1
     limits: Annotated[Limits, "what one exchange may cost"] = field(default_factory=Limits)

@@ -18,6 +18,7 @@ from extproc.control.callers import Caller
 from extproc.decision import ApprovalObligation, BudgetObligation, Decision, RecordObligation
 from extproc.engines.engine import Decided
 from extproc.errors import Denied, Error, Unauthenticated, Unfulfillable
+from extproc.locks import Locks
 from extproc.operation import Context
 
 _SCOPE: Final = "gateway"
@@ -44,12 +45,13 @@ class Log(Protocol):
 
 
 class Acts:
-    """Lets callers act. `clock` gives Unix nanoseconds."""
+    """Lets callers act. `clock` gives Unix nanoseconds; who is locked out by `locks` does nothing here either."""
 
-    def __init__(self, *, judge: Judge, log: Log, clock: Callable[[], int]) -> None:
+    def __init__(self, *, judge: Judge, log: Log, clock: Callable[[], int], locks: Locks | None = None) -> None:
         self._judge = judge
         self._log = log
         self._clock = clock
+        self._locks = locks
 
     async def perform(self, caller: Caller, act: Act, target: Target, do: Callable[[], Awaitable[T]]) -> T:
         """Return what `do` returns, once the policy allows `act` on `target` and that is on record.
@@ -59,6 +61,8 @@ class Acts:
         asked = Input(principal=caller.principal, act=act, target=target, context=caller.context)
         record = _Record(caller, asked, self._judge.revision)
         try:
+            if self._locks is not None:
+                self._locks.require_open(caller.principal, "")
             decided = await self._judge.decide(asked)
             record = msgspec.structs.replace(record, revision=decided.revision, decision=decided.decision)
             _require(decided.decision)

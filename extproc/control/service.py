@@ -6,10 +6,12 @@ Its log is one of its own, beside the workers'. On SIGTERM or SIGINT requests un
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final, Literal
 
 import uvicorn
@@ -19,14 +21,19 @@ from extproc.audit.entry import Entry
 from extproc.audit.ledger import Ledger
 from extproc.config import control_path
 from extproc.config.types import Config
-from extproc.configured import identifier, keep, load_administration, mask_keys, open_ledger, signed_by
+from extproc.configured import identifier, keep, load_administration, mask_keys, open_ledger, open_safe, open_store, signed_by
 from extproc.control.acts import Acts
 from extproc.control.admins import Admins
 from extproc.control.app import Table, application
 from extproc.control.callers import CREDENTIAL_HEADERS
+from extproc.control.locks import Locksmith
 from extproc.control.reveal import Reveal
 from extproc.errors import ConfigError
+from extproc.locks import Locks, Watch
 from extproc.private import private_directory
+from extproc.safe import Safe
+
+_log = logging.getLogger(__name__)
 
 LOG: Final = "control"
 """The name of this process's log."""
@@ -48,37 +55,50 @@ async def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. Raises `ConfigError`, `AuditError` at the start."""
     if config.control is None:
         raise ConfigError("the configuration has no `control`; name an address to listen on")
-    engine = load_administration(config)
+    safe = open_safe(config)
+    for failure in await asyncio.to_thread(safe.look):
+        _log.error("a secret could not be looked up: %s", failure)
+    locks = Locks(oldest=config.limits.locks_age, clock=time.monotonic)
+    watch = Watch(locks, partial(open_store, config), clock=time.monotonic)
+    engine = load_administration(config, safe)
     judge = engine or Admins(config.control.admins)
     ledger = open_ledger(config, LOG)
     try:
-        acts = Acts(judge=judge, log=ledger, clock=time.time_ns)
-        known = identifier(config, CREDENTIAL_HEADERS)
-        server = _server(config, application(_table(config, acts), identifier=known, acts=acts, clock=time.time_ns))
+        acts = Acts(judge=judge, log=ledger, clock=time.time_ns, locks=locks)
+        known, table = identifier(config, CREDENTIAL_HEADERS), _table(config, acts, safe)
+        server = _server(config, application(table, identifier=known, acts=acts, clock=time.time_ns))
         await ledger.append(_mark("start", judge.revision, **signed_by(config, LOG)))
-        tasks = [asyncio.create_task(keep(config, LOG, ledger))]
+        following = [asyncio.create_task(safe.follow()), asyncio.create_task(watch.follow())]
         if engine is not None:
-            following = asyncio.create_task(engine.follow(lambda revision: _told(ledger, revision)))
-            following.add_done_callback(lambda _: _stop(server))  # by itself it ends of a defect alone, and so do we then
-            tasks.append(following)
+            following.append(asyncio.create_task(engine.follow(lambda revision: _told(ledger, revision))))
+        for task in following:
+            task.add_done_callback(lambda _: _stop(server))  # by itself it ends of a defect alone, and so do we then
+        keeping = asyncio.create_task(keep(config, LOG, ledger))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, server)
         await server.serve()
         await ledger.append(_mark("stop", judge.revision))
-        for task in tasks:
+        for task in (*following, keeping):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
     finally:
+        watch.close()
         if engine is not None:
             await engine.close()
         await ledger.close()
 
 
-def _table(config: Config, acts: Acts) -> Table:
+def _table(config: Config, acts: Acts, safe: Safe) -> Table:
     """Return every route. Each names its function here, so that this is all there is."""
-    return {("POST", "/v1/masks/reveal"): Reveal(acts, mask_keys(config))}
+    locksmith = Locksmith(acts, partial(open_store, config))
+    return {
+        ("POST", "/v1/locks"): locksmith.set,
+        ("POST", "/v1/locks/lift"): locksmith.lift,
+        ("POST", "/v1/locks/list"): locksmith.list,
+        ("POST", "/v1/masks/reveal"): Reveal(acts, mask_keys(config, safe)),
+    }
 
 
 def _server(config: Config, app: object) -> uvicorn.Server:

@@ -20,13 +20,14 @@ from extproc.audit.history import Recalled
 from extproc.audit.witness import Witness
 from extproc.config import database as named
 from extproc.config.types import Config, Database
-from extproc.configured import default_level, identifier, mask_key, upstream_of
+from extproc.configured import default_level, identifier, looked_up, mask_key, upstream_of
 from extproc.decision import Decision, Input
 from extproc.detectors import catalogue
 from extproc.engines.engine import encode
 from extproc.engines.source import Source
 from extproc.errors import AuditError, ConfigError, EngineError
 from extproc.events import Immediate, Replace, Reply
+from extproc.locks import Locks
 from extproc.obligations.fulfilment import Means
 from extproc.pipeline import Exchange, Guard
 from extproc.policy.asking import Caller, Supposed, Wire
@@ -38,6 +39,7 @@ from extproc.policy.tracing import Traced, trace
 from extproc.protocols import adapter_for
 from extproc.protocols.adapter import Outgoing
 from extproc.reservations import Reservations
+from extproc.safe import Safe
 from extproc.upstream import Generation, Upstream
 
 MOST_OPERATIONS: Final = 10
@@ -57,6 +59,7 @@ class Explainer:
             raise ConfigError("policy.bundle is missing: only a policy whose files are here can be explained")
         self._config = config
         self._catalogue = catalogue(config.detection)
+        self._safe = looked_up(config)
         self._source = Source(path=policy.bundle, library=policy.library, key=policy.verification_key)
 
     async def request(self, database: str, caller: Caller, wire: Wire, now_ns: int, supposed: Supposed | None) -> Explanation:
@@ -64,7 +67,10 @@ class Explainer:
         policy, guarded = self._config.policy, named(self._config, database)
         request = wire.request(self._config, caller.token_claims(self._config, now_ns // _SECOND_NS))
         log = _Unwritten()
-        async with candidate(self._source, policy.entrypoint, policy.engine) as engine, _around(guarded, supposed) as around:
+        async with (
+            candidate(self._source, policy.entrypoint, policy.engine) as engine,
+            _around(guarded, supposed, self._safe) as around,
+        ):
             guard = self._guard(guarded, log, now_ns, engine=engine, **around)
             reply = await Exchange(guard, exchange=_EXCHANGE, traceparent=None).handle(request)
             found = _replied(reply, wire, revision=engine.revision)
@@ -127,10 +133,12 @@ class Explainer:
         return Guard(
             database=database.name,
             adapter=adapter,
-            identifier=identifier(self._config, adapter.credential_headers),
+            identifier=identifier(self._config, adapter.credential_headers, database),
             credential=lambda: None,
+            renew=lambda: None,
+            locks=_unlocked(),
             witness=Witness(log=log, database=database.name, engine=database.engine, clock=lambda: now_ns),
-            mask_key=mask_key(self._config),
+            mask_key=mask_key(self._config, self._safe),
             catalogue=self._catalogue,
             default_level=default_level(self._config),
             clock=lambda: now_ns,
@@ -142,9 +150,16 @@ class Explainer:
             traced = trace(self._source, self._config.policy.entrypoint, encode(one.input))
         except EngineError as error:  # an input that no engine is asked about
             traced = Traced(decision=error, given=())
-        means = Means(level=default_level(self._config), key=mask_key(self._config)(), catalogue=self._catalogue)
+        means = Means(level=default_level(self._config), key=mask_key(self._config, self._safe)(), catalogue=self._catalogue)
         comes_to = effect(one.input.operation, one.decision, means)
         return Explained(input=one.input, decision=one.decision, effect=comes_to, traced=traced)
+
+
+def _unlocked() -> Locks:
+    """Return locks of which none holds: what is explained is what the policy decides."""
+    locks = Locks(oldest=1.0, clock=lambda: 0.0)
+    locks.learn({}, 0.0)
+    return locks
 
 
 class _Unwritten:
@@ -160,12 +175,12 @@ class _Unwritten:
 
 
 @asynccontextmanager
-async def _around(database: Database, supposed: Supposed | None) -> AsyncIterator[dict[str, Any]]:
+async def _around(database: Database, supposed: Supposed | None, safe: Safe) -> AsyncIterator[dict[str, Any]]:
     """Give what a guard asks and where it reserves records: nothing of it is shared with a gateway that runs."""
     with tempfile.TemporaryDirectory(prefix="vecgate-explain-") as name:
         generation = Generation(Path(name) / "generation")
         if supposed is None:
-            upstream = upstream_of(database, generation)
+            upstream = upstream_of(database, generation, safe)
         else:
             upstream = Upstream(client=supposed.client(), credential=lambda: None, generation=generation, clock=time.monotonic)
         try:

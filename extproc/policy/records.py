@@ -20,7 +20,7 @@ from extproc.audit.entry import Private
 from extproc.audit.history import Recalled
 from extproc.audit.leaf import Leaf, rfc3339
 from extproc.config.types import Config
-from extproc.configured import default_level, mask_key, sealing_key
+from extproc.configured import default_level, looked_up, mask_key, sealing_key
 from extproc.decision import Decision, Input, decode
 from extproc.detectors import catalogue
 from extproc.errors import AuditError, ConfigError, EngineError
@@ -86,5 +86,5 @@ def recalled(config: Config, since_ns: int, wanted: Callable[[Leaf], bool]) -> I
 
 def judge_of(config: Config) -> Judge:
     """Return what says to what a decision comes at this gateway."""
-    means = Means(level=default_level(config), key=mask_key(config)(), catalogue=catalogue(config.detection))
+    means = Means(level=default_level(config), key=mask_key(config, looked_up(config))(), catalogue=catalogue(config.detection))
     return lambda operation, decision: effect(operation, decision, means)

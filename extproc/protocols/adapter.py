@@ -143,6 +143,9 @@ class Adapter(Protocol):
     def failed(self, response: Response) -> bool:
         """Return whether a response is an error of the database's."""
 
+    def unauthenticated(self, response: Response) -> bool:
+        """Return whether a response says that the database does not take the gateway's own credential."""
+
     def read_error(self, response: Response) -> Immediate:
         """Return the database's own error in its native form with values masked, or a generic 502."""
 

@@ -30,6 +30,7 @@ _READY: Final = {"is_executor_ready": True, "is_log_client_ready": True}
 _MOST_QUESTIONS: Final = 1024
 """How many questions are kept ready; each is about one collection."""
 _FIRST_ERROR: Final = 400
+_UNAUTHORIZED: Final = 401
 _OUTDATING: Final = frozenset({"create", "drop", "clear", "fork", "attach"})
 """Kinds of requests after which collections are there that were not, or the other way round."""
 _STORING: Final = frozenset({"add", "update", "create", "alter"})
@@ -150,6 +151,10 @@ class Chroma:
     def failed(self, response: Response) -> bool:
         """Return whether a response is an error of Chroma's."""
         return response.status >= _FIRST_ERROR
+
+    def unauthenticated(self, response: Response) -> bool:
+        """Return whether Chroma, or what stands before it, does not take the gateway's credential."""
+        return response.status == _UNAUTHORIZED
 
     def read_error(self, response: Response) -> Immediate:
         """Return the database's own error with its text masked, or a generic 502."""

@@ -50,6 +50,9 @@ class Wire(Protocol):
     def failed(self, response: Response) -> bool:
         """As `Adapter.failed`."""
 
+    def unauthenticated(self, response: Response) -> bool:
+        """As `Adapter.unauthenticated`."""
+
     def read_error(self, response: Response) -> Immediate:
         """As `Adapter.read_error`."""
 
@@ -147,6 +150,10 @@ class Qdrant:
     def failed(self, response: Response) -> bool:
         """Return whether a response is an error of Qdrant's."""
         return self._wire.failed(response)
+
+    def unauthenticated(self, response: Response) -> bool:
+        """Return whether Qdrant does not take the gateway's credential."""
+        return self._wire.unauthenticated(response)
 
     def read_error(self, response: Response) -> Immediate:
         """Return the database's own error with its text masked."""

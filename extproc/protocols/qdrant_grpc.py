@@ -28,6 +28,10 @@ _EMPTY: Final = framing.framed(b"")
 _BODILESS: Final = frozenset({"service", "list", "describe", "measure", "create", "alter", "drop", "index", "whole"})
 """Kinds of calls of which nothing but the collection is looked at."""
 
+_UNAUTHORIZED: Final = 401
+_UNAUTHENTICATED: Final = 16
+"""HTTP's word for it, and gRPC's."""
+
 _NEEDED: Final[Mapping[Kind, tuple[str, ...]]] = {"facet": ("key",), "groups": ("group_by",)}
 """Members without which a call means nothing."""
 
@@ -105,6 +109,10 @@ class Grpc:
         """Return whether a response is an error; a message comes before the status, so with one it is taken for a success."""
         status = qdrant_errors.grpc_status(response)
         return response.status != 200 or (status != 0 if status is not None else not response.body)  # noqa: PLR2004 - HTTP's
+
+    def unauthenticated(self, response: Response) -> bool:
+        """Return whether Qdrant does not take the gateway's credential."""
+        return response.status == _UNAUTHORIZED or qdrant_errors.grpc_status(response) == _UNAUTHENTICATED
 
     def read_error(self, response: Response) -> Immediate:
         """Return the database's own error with its text masked."""

@@ -30,6 +30,7 @@ _HEALTHY: Final = {
     b"/readyz": b"all shards are ready",
 }
 _FIRST_ERROR: Final = 400
+_UNAUTHORIZED: Final = 401
 _LONGEST_NAME: Final = 255
 _COLLECTION: Final = "collection_name"
 _NUMBERS: Final = frozenset({"shard", "shard_id", "peer_id"})
@@ -101,6 +102,10 @@ class Rest:
     def failed(self, response: Response) -> bool:
         """Return whether a response is an error of Qdrant's."""
         return response.status >= _FIRST_ERROR
+
+    def unauthenticated(self, response: Response) -> bool:
+        """Return whether Qdrant does not take the gateway's credential."""
+        return response.status == _UNAUTHORIZED
 
     def read_error(self, response: Response) -> Immediate:
         """Return the database's own error with its text masked."""

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import httpx
 
-from extproc import bootstrap
+from extproc import bootstrap, discovery
 from extproc.config import admin_path, control_path, load, socket_paths
 from extproc.config.doors import doors
 from extproc.config.forms import Address
@@ -31,6 +31,8 @@ from extproc.up.opa import ManagedOpa
 
 _START_TIMEOUT: Final = 60.0
 """Seconds until every part must answer for the first time."""
+_DISCOVERY_PATIENCE: Final = 30.0
+"""Seconds that an issuer may take until it answers, for it may start at the same time as we."""
 _POLL: Final = 0.05
 _EXCHANGES_GRACE: Final = 15.0
 """Seconds that exchanges under way may take to end."""
@@ -70,7 +72,8 @@ def plan(config: Config, path: Path) -> Plan:
     """Make the private directory and Envoy's bootstrap in it, and return what is to run."""
     private_directory(config.service.socket.parent)
     document = config.service.socket.with_name("envoy.json")
-    write_private(document, bootstrap.text(config, credential_headers()).encode(), replace=True)
+    found = discovery.resolve(config, patience=_DISCOVERY_PATIENCE)
+    write_private(document, bootstrap.text(found, credential_headers()).encode(), replace=True)
     # -P: a file of the current directory must not stand in for a module.
     program = (sys.executable, "-P", "-m", "extproc")
     serve = (*program, "serve", "-c", str(path), "--worker")

@@ -13,7 +13,7 @@ import pytest
 from extproc.administration import Input
 from extproc.audit.entry import Entry
 from extproc.config import load
-from extproc.configured import mask_keys
+from extproc.configured import mask_keys, open_safe
 from extproc.control.acts import Acts
 from extproc.control.callers import Caller
 from extproc.control.reveal import Reveal
@@ -74,7 +74,8 @@ def token(key: str, secret: str | None = None) -> str:
 def reveal(directory: Path, body: Any, judge: Judge) -> Any:
     """Return what is revealed."""
     acts = Acts(judge=judge, log=judge, clock=lambda: 1)
-    keys = mask_keys(load(directory / "vecgate.yaml"))
+    config = load(directory / "vecgate.yaml")
+    keys = mask_keys(config, open_safe(config))
     return asyncio.run(Reveal(acts, keys)(CALLER, body if isinstance(body, bytes) else json.dumps(body).encode()))
 
 

@@ -9,11 +9,13 @@ from typing import Any
 import httpx
 import pytest
 from chromadb.errors import ChromaAuthError
+from joserfc import jwt
+from joserfc.jws import JWSRegistry
 
 from extproc.audit.reader import read_leaves
 from support.database import Recorder
 from support.gateway import RAW_KEY, Gateway, chroma_client, running
-from support.issuer import ISSUER, TestIssuer
+from support.issuer import ISSUER, TestIssuer, new_key
 from support.shelf import JSON, RECORDS
 
 pytestmark = pytest.mark.envoy
@@ -25,7 +27,7 @@ Credentials = Callable[[TestIssuer], dict[str, str]]
 @pytest.fixture(scope="module")
 def gateway(book: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Run a gateway with two issuers under an allow-all policy: what is refused here is refused for its credential alone."""
-    second = TestIssuer(issuer="https://other.test")
+    second = TestIssuer(issuer="https://other.test", key=new_key("k2"))
     directory = tmp_path_factory.mktemp("logins")
     keys = directory / "second"
     keys.mkdir()
@@ -58,6 +60,21 @@ ATTACKS: dict[str, tuple[Credentials, str]] = {
     "of an unknown issuer": (token(iss="https://evil.test"), "token_unknown_issuer"),
     "claiming the other issuer": (token(iss="https://other.test"), "token_forged"),
     "forged": (lambda issuer: {"x-chroma-token": issuer.forged("admin")}, "token_forged"),
+    "issued in the future": (token(iat=NOW + 3600, exp=NOW + 4000), "token_not_yet_valid"),
+    "under the other issuer's key id": (
+        lambda issuer: {"x-chroma-token": issuer.signed({"kid": "k2"}, "admin")},
+        "token_forged",
+    ),
+    "under a key id that is a path": (
+        lambda issuer: {"x-chroma-token": issuer.signed({"kid": "../../../../dev/null"}, "admin")},
+        "token_forged",
+    ),
+    "bringing its own key": (lambda issuer: {"x-chroma-token": stranger(issuer, jwk=True)}, "token_forged"),
+    "naming where its key is": (lambda issuer: {"x-chroma-token": stranger(issuer, jwk=False)}, "token_forged"),
+    "two in one field": (
+        lambda issuer: {"x-chroma-token": f"{issuer.token('reader')},{issuer.token('reader')}"},
+        "token_malformed",
+    ),
     "algorithm none": (lambda issuer: {"x-chroma-token": issuer.unsigned("admin")}, "token_malformed"),
     "HMAC with the public key": (lambda issuer: {"x-chroma-token": issuer.confused("admin")}, "token_forged"),
     "two credentials": (
@@ -70,14 +87,25 @@ ATTACKS: dict[str, tuple[Credentials, str]] = {
     ),
     "basic authentication": (lambda _: {"authorization": "Basic YWRtaW46YWRtaW4="}, "token_malformed"),
     "spoofed metadata headers": (
-        lambda _: {"x-jwt-payload": "e30", "payload_0": "e30", "vecgate-door": "kb"},
+        lambda _: {"x-jwt-payload": "e30", "payload_0": "e30", "x-envoy-jwt-payload": "e30", "vecgate-door": "kb"},
+        "token_missing",
+    ),
+    "a spoofed certificate": (
+        lambda _: {"x-forwarded-client-cert": "By=spiffe://td/gateway;URI=spiffe://td/ns/apps/sa/ingest"},
         "token_missing",
     ),
 }
-REFUSED_BY_ENVOY = {"spoofed metadata headers"}
 
 
-@pytest.mark.parametrize("name", [name for name in ATTACKS if name not in REFUSED_BY_ENVOY])
+def stranger(issuer: TestIssuer, *, jwk: bool) -> str:
+    """Return a token whose header shows a stranger's key, or says where to get it."""
+    key = new_key("k9")
+    shown = {"jwk": key.as_dict(private=False)} if jwk else {"jku": "https://evil.test/keys", "x5u": "https://evil.test/x"}
+    registry = JWSRegistry(strict_check_header=False)
+    return jwt.encode({"alg": "ES256", "kid": "k1"} | shown, issuer.claims("admin"), key, registry=registry)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
 def test_a_credential_that_does_not_hold_gets_a_native_401_and_is_on_record(
     gateway: Gateway, book: Recorder, name: str
 ) -> None:

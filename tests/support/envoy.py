@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -39,10 +40,15 @@ def write_config(directory: Path, upstream: str, **changes: Any) -> tuple[Path, 
 
 
 @asynccontextmanager
-async def envoy(config: Path, port: int) -> AsyncIterator[httpx.AsyncClient]:
-    """Run Envoy with the bootstrap of `config` until the block ends; give a client of its listener."""
+async def envoy(
+    config: Path, port: int, change: Callable[[dict[str, Any]], None] | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Run Envoy with the bootstrap of `config`, after `change`, until the block ends; give a client of its listener."""
     document = config.with_name("bootstrap.json")
-    document.write_text(bootstrap.text(load(config), credential_headers()))
+    rendered = bootstrap.render(load(config), credential_headers())
+    if change:
+        change(rendered)
+    document.write_text(json.dumps(rendered))
     program = Path(sys.executable).with_name("envoy")
     with config.with_name("envoy.log").open("w") as log:
         process = subprocess.Popen(  # noqa: ASYNC220 - it starts at once and is waited for elsewhere

@@ -15,6 +15,7 @@ from extproc.engines.engine import Decided, Engine
 from extproc.errors import AuditError
 from extproc.events import Fields, Head, Immediate, Replace, Reply, Request, Response, Side
 from extproc.identity import Identifier, Issuer
+from extproc.locks import Locks
 from extproc.obligations.operators import MaskKey
 from extproc.pipeline import Exchange, Guard
 from extproc.protocols import adapter_for
@@ -139,6 +140,8 @@ def bench(engine: Engine, *, key: MaskKey | None = KEY, level: Level = Level.REQ
         workload=None,
         max_lifetime=86400,
     )
+    locks = Locks(oldest=3600.0, clock=lambda: 0.0)
+    locks.learn({}, 0.0)
     guard = Guard(
         database="kb",
         adapter=adapter,
@@ -151,6 +154,8 @@ def bench(engine: Engine, *, key: MaskKey | None = KEY, level: Level = Level.REQ
         credential=lambda: ("x-chroma-token", b"own-key"),
         witness=Witness(log=log, database="kb", engine="chroma", clock=time.time_ns),
         mask_key=lambda: key,
+        renew=lambda: None,
+        locks=locks,
         catalogue=CATALOGUE,
         default_level=level,
         clock=time.time_ns,

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,11 +131,14 @@ def running(
     engine: str = "embedded",
     issuer: TestIssuer | None = None,
     enforcement: str = "enforce",
+    beside: Sequence[dict[str, Any]] = (),
+    credential: dict[str, str] | None = None,
     **changes: Any,
 ) -> Iterator[Gateway]:
     """Run a gateway in `directory` until the block ends; `changes` are laid over its configuration.
 
-    With the engine ``opa`` the gateway runs an OPA of its own; `enforcement` is that of its database.
+    `beside` are further databases, `credential` says where the database's key is, `enforcement` is that of the database. With
+    the engine ``opa`` the gateway runs an OPA of its own.
     """
     issuer = issuer or TestIssuer()
     changes["policy"] = {"engine": engine, "opa": {"managed": engine == "opa"}}
@@ -144,9 +147,12 @@ def running(
     for secret in directory.glob("*.key"):
         secret.chmod(0o600)
     config = directory / "vecgate.yaml"
-    whole = merge(configuration(directory, issuer, port, upstream, policy), changes)
-    whole["databases"][0]["enforcement"] = enforcement
-    config.write_text(yaml.safe_dump(whole))
+    document = merge(configuration(directory, issuer, port, upstream, policy), changes)
+    document["databases"][0]["enforcement"] = enforcement
+    if credential is not None:
+        document["databases"][0]["credential"]["value"] = credential
+    document["databases"] += beside
+    config.write_text(yaml.safe_dump(document))
     for secret in directory.glob("*.key"):
         secret.chmod(0o600)
     process = subprocess.Popen(

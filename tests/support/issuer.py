@@ -17,17 +17,23 @@ ISSUER = "https://idp.test/realms/main"
 AUDIENCE = "vecgate"
 
 
+def new_key(kid: str) -> ECKey:
+    """Return a fresh signing key."""
+    return ECKey.generate_key("P-256", {"kid": kid, "use": "sig", "alg": "ES256"})
+
+
 @dataclass(slots=True)
 class TestIssuer:
-    """Signs tokens with one EC key; `jwks` is what the gateway is given."""
+    """Signs tokens with one EC key; `jwks` is what the gateway is given: that key and those of `beside`."""
 
     __test__ = False
     issuer: str = ISSUER
-    key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256", {"kid": "k1", "use": "sig", "alg": "ES256"}))
+    key: ECKey = field(default_factory=lambda: new_key("k1"))
+    beside: list[ECKey] = field(default_factory=list)
 
     def jwks(self) -> str:
         """Return the public key set."""
-        return json.dumps(KeySet([self.key]).as_dict(private=False))
+        return json.dumps(KeySet([self.key, *self.beside]).as_dict(private=False))
 
     def write_jwks(self, directory: Path) -> Path:
         """Write the public key set to a file."""
@@ -51,7 +57,11 @@ class TestIssuer:
 
     def token(self, *roles: str, **changes: Any) -> str:
         """Return a signed token of a caller with these roles."""
-        return jwt.encode({"alg": "ES256", "kid": "k1"}, self.claims(*roles, **changes), self.key)
+        return self.signed({"kid": self.key.kid}, *roles, **changes)
+
+    def signed(self, header: dict[str, Any], *roles: str, **changes: Any) -> str:
+        """Return a token with this header beside the algorithm."""
+        return jwt.encode({"alg": "ES256"} | header, self.claims(*roles, **changes), self.key)
 
     def forged(self, *roles: str) -> str:
         """Return a token that says the same but is signed with a key of the forger's under the real key's id."""

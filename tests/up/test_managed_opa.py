@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from extproc.config import load
-from extproc.configured import load_engine
+from extproc.configured import load_engine, open_safe
 from extproc.engines.build import build
 from extproc.engines.opa import OpaEngine
 from extproc.engines.signature import SigningKey
@@ -67,7 +67,7 @@ class Stage:
         path.write_text(yaml.safe_dump(merge(CONFIG, {"policy": policy})))
         config = load(path)
         private_directory(config.service.socket.parent)
-        asking = load_engine(config)
+        asking = load_engine(config, open_safe(config))
         assert isinstance(asking, OpaEngine)
         asking._deadline = 60.0
         return ManagedOpa(config), asking

@@ -1,0 +1,79 @@
+"""From a login at a real OpenID provider to a masked search by the unchanged client; and its keys change meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from extproc.audit.reader import read_leaves
+from support.gateway import STARTER, Gateway, running
+from support.provider import Provider, provider
+
+pytestmark = pytest.mark.envoy
+CACHE = 1.0
+
+
+@pytest.fixture(scope="module")
+def openid() -> Iterator[Provider]:
+    """Run the provider."""
+    with provider() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def gateway(chroma: int, openid: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Run a gateway under the starter policy, whose only issuer is the provider."""
+    issuer = {"issuer": openid.url, "jwks": {"uri": openid.discovery, "cache": "1s"}, "workload": "client_id=ingest"}
+    directory = tmp_path_factory.mktemp("provider")
+    with running(directory, f"http://127.0.0.1:{chroma}", policy=STARTER, identity={"issuers": [issuer]}) as found:
+        yield found
+
+
+def test_a_person_logs_in_and_searches_and_sees_masks(gateway: Gateway, openid: Provider) -> None:
+    """A program fills the collection; a person who logged in finds the record, and what is personal in it is masked."""
+    fields = {"subject": "Lost card", "email": "ada@corp.example"}
+    written = gateway.chroma(token=openid.program()).get_or_create_collection(
+        "tickets-of-the-provider", embedding_function=None
+    )
+    written.upsert(ids=["t1"], embeddings=[[1.0, 0.0]], documents=["call me"], metadatas=[fields])
+
+    read = gateway.chroma(token=openid.login("ada")).get_collection("tickets-of-the-provider", embedding_function=None)
+    found = read.query(query_embeddings=[[1.0, 0.0]], n_results=1, include=["metadatas"])
+
+    assert found["ids"] == [["t1"]]
+    assert found["metadatas"] == [[{"subject": "Lost card", "email": "[REDACTED]"}]]
+
+
+def test_the_providers_keys_change_under_load_and_no_request_fails(gateway: Gateway, openid: Provider) -> None:
+    """A key that was published one cache time before it signs is known by then; the withdrawn one is missed by nobody."""
+    statuses: list[int] = []
+    tokens = [openid.program()]
+    over = threading.Event()
+
+    def load() -> None:
+        with httpx.Client(base_url=gateway.url, trust_env=False) as client:
+            while not over.is_set():
+                response = client.get("/api/v2/auth/identity", headers={"x-chroma-token": tokens[-1]})
+                statuses.append(response.status_code)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        for turn in range(3):
+            new, old = f"k{turn + 1}", f"k{turn}"
+            openid.say(f"publish {new}")
+            time.sleep(2 * CACHE)
+            openid.say(f"sign {new}")
+            tokens.append(openid.program())
+            openid.say(f"withdraw {old}")
+            time.sleep(2 * CACHE)
+    finally:
+        over.set()
+        thread.join()
+
+    assert set(statuses) == {200}
+    assert not [leaf for leaf in read_leaves(gateway.audit) if leaf.kind == "login_rejected"]
