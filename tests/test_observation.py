@@ -63,7 +63,6 @@ DENIALS: dict[str, tuple[FixedEngine, Request]] = {
     "a pattern that is none": (under(mask("e*")), GET),
     "a filter that Chroma cannot have": (under(only(compared("lt", "t", "x"))), GET),
     "stamps that disagree": (under(stamp(tenant="t1"), stamp(tenant="t2")), UPSERT),
-    "full recording": (under({"type": "record", "level": "full"}), GET),
     "a write outside the filter": (under(only(compared("eq", "tenant", "t1"))), UPSERT),
     "a write over a foreign record": (under(only(compared("eq", "tenant", "t1")), stamp(tenant="t1")), UPSERT),
     "a filter on what is dropped whole": (
