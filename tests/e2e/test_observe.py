@@ -78,7 +78,7 @@ def test_a_reader_gets_what_the_database_has_and_the_record_says_what_would_have
 
     assert plain(found) == plain(expected)
     assert (leaf.detail, leaf.decision, leaf.end) == ({"enforcement": "observe"}, "allow", "delivered")
-    assert leaf.facts[0].obligations == ("limit", "mask", "scores", "vectors")
+    assert leaf.facts[0].obligations == ("detect", "limit", "mask", "scores", "vectors")
     assert (leaf.facts[0].rows, leaf.facts[0].masked_fields, leaf.facts[0].masked_values) == (
         2,
         ("card", "document", "email"),
