@@ -122,15 +122,18 @@ def test_the_clients_of_the_qdrant_guide_read_masked_records(block: Block, start
     starter_doors.database.clear()
     behind = starter_doors.direct("rest")
     behind.create_collection("tickets", vectors_config=models.VectorParams(size=2, distance=models.Distance.COSINE))
-    payload = {"page_content": "secret text", "text": "secret text", "metadata": {"email": "a@b.test", "number": "t1"}}
+    payload = {
+        "page_content": "write to a@b.test",
+        "text": "write to a@b.test",
+        "metadata": {"email": "a@b.test", "number": "t1"},
+    }
     behind.upsert("tickets", [models.PointStruct(id=1, vector=[1.0, 2.0], payload=payload)])
     text = block.text.replace("8110", str(starter_doors.rest)).replace("8111", str(starter_doors.grpc))
 
     printed = python(text, tmp_path, TOKEN=starter_doors.gateway.issuer.token("reader"))
 
     assert "1" in printed
-    assert "[REDACTED]" in printed
-    assert "secret text" not in printed
+    assert "write to [EMAIL_ADDRESS]" in printed
     assert "a@b.test" not in printed
 
 

@@ -87,7 +87,7 @@ ATTACKS: dict[str, tuple[Credentials, str]] = {
     ),
     "basic authentication": (lambda _: {"authorization": "Basic YWRtaW46YWRtaW4="}, "token_malformed"),
     "spoofed metadata headers": (
-        lambda _: {"x-jwt-payload": "e30", "payload_0": "e30", "x-envoy-jwt-payload": "e30", "vecgate-door": "kb"},
+        lambda _: {"x-jwt-payload": "e30", "x-envoy-jwt-payload": "e30", "vecgate-door": "kb"},
         "token_missing",
     ),
     "a spoofed certificate": (

@@ -19,7 +19,7 @@ CARD = "4929123456789012"
 TICKETS: dict[str, Any] = {
     "ids": ["t1", "t2"],
     "embeddings": [[1.0, 0.0], [0.0, 1.0]],
-    "documents": ["charged twice", "never charged"],
+    "documents": ["a@b.test was charged twice", "c@d.test was never charged"],
     "metadatas": [{"email": "a@b.test", "card": CARD}, {"email": "c@d.test", "card": CARD}],
 }
 
