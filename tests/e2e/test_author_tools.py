@@ -237,7 +237,7 @@ def test_a_bar_is_drawn_where_somebody_looks(stage: Stage, folder: Path) -> None
 TICKETS: dict[str, Any] = {
     "ids": ["T-1", "T-2"],
     "embeddings": [[1.0, 0.0], [0.0, 1.0]],
-    "documents": ["Charged twice", "Never charged"],
+    "documents": ["Charged twice, says ana@b.test", "Never charged, says cem@d.test"],
     "metadatas": [{"email": "a@b.test", "product": "payments"}, {"email": "c@d.test", "product": "payments"}],
 }
 
