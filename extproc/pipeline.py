@@ -450,9 +450,10 @@ def _made_by_envoy(response: Response) -> bool:
 
 def _by_envoy(response: Response, *, asked: bool) -> Error:
     """Return what Envoy's own answer means, in our words."""
-    details = response.head.attributes.get("response.code_details", "")
-    over_grpc = (code for begins, code in _BY_ENVOY_OVER_GRPC if details.startswith(begins))
-    code = _BY_ENVOY.get(response.status) or next(over_grpc, "gateway_refused")
+    code = _BY_ENVOY.get(response.status, "gateway_refused")
+    if response.status == _FIRST_SUCCESS:
+        details = response.head.attributes.get("response.code_details", "")
+        code = next((word for begins, word in _BY_ENVOY_OVER_GRPC if details.startswith(begins)), code)
     if code == "request_too_large":
         return TooLarge("the request's body is over limits.body")
     if not asked:

@@ -118,12 +118,12 @@ SPELLINGS = [
         Decided(action="list_collections", sent=f"GET {V2}/tenants/DEFAULT_TENANT/databases/default_database/collections"),
     ),
     get("segment of 60 000 characters", f"{V2}/tenants/" + "a" * 60_000, "404", MALFORMED),
-    get("path in the query", "/?/api/v2/version", "404", AMBIGUOUS),
+    get("path in the query", "/?/api/v2/version", "404", PARAMETER),
     post("absolute form", "http://kb{records}/get", "200 shows tickets", READ),
     post("absolute form with another host", "http://evil.test{records}/get", "200 shows tickets", READ),
     get("absolute form with a user", "http://a:b@kb/api/v2/version", "200", VERSION),
     get("absolute form with a doubled slash", "http://kb//api/v2/version", "404", AMBIGUOUS),
-    get("absolute form without a path", "http://kb", "404", AMBIGUOUS),
+    get("absolute form without a path", "http://kb", "404", UNKNOWN),
 ]
 
 QUERIES = [
