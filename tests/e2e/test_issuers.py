@@ -158,9 +158,6 @@ def test_a_forger_of_filter_metadata_cannot_reach_the_socket(gateway: Gateway, u
     assert status == subprocess.run(command, cwd=gateway.directory / "var", check=False).returncode
 
 
-CLAIMS = TestIssuer().claims("reader") | {"sub": "ada"}
-
-
 async def test_another_mesh_vouches_where_the_configuration_says(tmp_path: Path, book: Recorder) -> None:
     """Where somebody else's Envoy leaves verified claims is configuration; claims in any other place are nobody's."""
     config, port, _ = write_config(tmp_path, f"http://127.0.0.1:{book.port}")
@@ -168,7 +165,7 @@ async def test_another_mesh_vouches_where_the_configuration_says(tmp_path: Path,
     document["identity"]["metadata"] = {"namespace": "mesh.identity", "key": "verified-"}
     served = tmp_path / "served.yaml"
     served.write_text(yaml.safe_dump(document))
-    async with serving(served), envoy(config, port, change=vouched(CLAIMS)) as client:
+    async with serving(served), envoy(config, port, change=vouched(TestIssuer().claims("reader") | {"sub": "ada"})) as client:
         known = await client.post(f"{RECORDS}/get", content=b"{}", headers=JSON)
     async with serving(served), envoy(config, port, change=vouched({"sub": "ada"})) as client:
         stranger = await client.post(f"{RECORDS}/get", content=b"{}", headers=JSON)

@@ -19,6 +19,7 @@ from extproc.engines.build import build
 from extproc.engines.opa import Server
 from extproc.engines.signature import SigningKey
 from extproc.up.bundles import BundleServer
+from support import processes
 
 START_SECONDS = 60
 
@@ -60,9 +61,11 @@ class Opa:
         self._await("/health?bundles" if ready else "/health")
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send it a signal; once it is told to stop, wait until it has."""
         assert self.process is not None
         self.process.send_signal(number)
+        while number is signal.SIGSTOP and not processes.stopped(self.process.pid):
+            time.sleep(0.01)
 
     def kill(self) -> None:
         """End it at once."""

@@ -73,6 +73,12 @@ def runs(pid: int) -> bool:
     return len(threads) > 1 or state not in {"Z", "X"}
 
 
+def stopped(pid: int) -> bool:
+    """Whether every thread of a process has stopped, as SIGSTOP tells it to."""
+    states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return set(states) <= {"T"}
+
+
 def memory(pid: int) -> Memory:
     """Return how much memory a process has now."""
     found = {name: int(size) for name, size in _MEMORY.findall(Path(f"/proc/{pid}/smaps_rollup").read_text())}
