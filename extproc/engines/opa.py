@@ -65,7 +65,7 @@ class OpaEngine:
         self._look_now = asyncio.Event()
         self._revision = ""
         self._news: dict[str, None] = {}  # seen and not told yet, in order
-        self._known: OrderedDict[str, None] = OrderedDict()  # the last ones that were told
+        self._known: OrderedDict[str, None] = OrderedDict()  # the last ones that were told, in order
         self._told: Told | None = None
         self._telling = asyncio.Lock()
         self._answers = 0
@@ -135,6 +135,7 @@ class OpaEngine:
     def _note(self, revision: str) -> None:
         self._news.pop(revision, None)
         self._known[revision] = None
+        self._known.move_to_end(revision)
         if len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
 
@@ -154,7 +155,8 @@ class OpaEngine:
         learned = revision != self._revision and began >= self._learned
         if learned:
             self._revision, self._learned = revision, self._answers
-        if learned or revision not in self._known:
+        # What is learned must be what is told last, and may be already, through an answer that was under way itself.
+        if revision not in self._known or (learned and revision != next(reversed(self._news or self._known))):
             self._news[revision] = None
         return answer
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -326,27 +326,31 @@ async def test_the_revisions_of_several_bundles_are_one(tmp_path: Path, asked: A
         assert (await asking.decide(asked())).revision == "p=1,q=2"
 
 
-async def test_answers_that_overtake_each_other(tmp_path: Path, asked: Asked) -> None:
-    """An answer that was under way when a revision was learned does not bring an older one back, but is what it says it is."""
-    held: dict[bytes, asyncio.Event] = {b"old": asyncio.Event(), b"new": asyncio.Event()}
+@asynccontextmanager
+async def held(socket: Path, *names: str) -> AsyncIterator[dict[str, asyncio.Event]]:
+    """Play an OPA that answers questions on the collection ``X-…`` under revision ``X`` once the event of that name is set."""
+    answers = {name: asyncio.Event() for name in names}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         body = await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
-        name = b"old" if b'"collection":"old"' in body else b"new"
-        await held[name].wait()
-        writer.write(http(200, GOOD | {"provenance": {"bundles": {"p": {"revision": name.decode()}}}}))
+        name = next(name for name in names if f'"collection":"{name}"'.encode() in body)
+        await answers[name].wait()
+        writer.write(http(200, GOOD | {"provenance": {"bundles": {"p": {"revision": name.partition("-")[0]}}}}))
         writer.close()
 
-    async with (
-        await asyncio.start_unix_server(serve, str(tmp_path / "o.sock")),
-        engine(Server(socket=tmp_path / "o.sock")) as asking,
-    ):
+    async with await asyncio.start_unix_server(serve, str(socket)):
+        yield answers
+
+
+async def test_answers_that_overtake_each_other(tmp_path: Path, asked: Asked) -> None:
+    """An answer that was under way when a revision was learned does not bring an older one back, but is what it says it is."""
+    async with held(tmp_path / "o.sock", "old", "new") as answers, engine(Server(socket=tmp_path / "o.sock")) as asking:
         old = asyncio.create_task(asking.decide(asked(collection="old")))
         new = asyncio.create_task(asking.decide(asked(collection="new")))
-        held[b"new"].set()
+        answers["new"].set()
         learned = (await new).revision
-        held[b"old"].set()
+        answers["old"].set()
         overtaken = (await old).revision
         in_force = asking.revision
         # One that was asked afterwards is news.
@@ -354,6 +358,40 @@ async def test_answers_that_overtake_each_other(tmp_path: Path, asked: Asked) ->
 
     assert (learned, overtaken, in_force) == ("new", "old", "new")
     assert (again, asking.revision) == ("old", "old")
+
+
+async def test_a_revision_that_was_under_way_when_another_was_learned_is_told_once(tmp_path: Path, asked: Asked) -> None:
+    """It is told before it decides, though it may be an older one; that it is in force, which shows later, is no more news."""
+    names = ("r0-first", "r1-under-way", "r1-after", "r0-back")
+    async with held(tmp_path / "o.sock", *names) as answers, engine(Server(socket=tmp_path / "o.sock")) as asking:
+        asking._told = told = Followed()
+        first, under_way = (asyncio.create_task(asking.decide(asked(collection=name))) for name in names[:2])
+        seen = []
+        for name, question in zip(names, (first, under_way, None, None), strict=True):
+            answers[name].set()
+            decided = await (question or asking.decide(asked(collection=name)))
+            seen.append((decided.revision, asking.revision, list(told.revisions)))
+
+    assert seen == [
+        ("r0", "r0", ["r0"]),
+        ("r1", "r0", ["r0", "r1"]),
+        ("r1", "r1", ["r0", "r1"]),
+        ("r0", "r0", ["r0", "r1", "r0"]),
+    ]
+
+
+async def test_a_revision_that_is_back_is_told_after_one_that_could_not_be(tmp_path: Path, asked: Asked) -> None:
+    """What is told last is what is in force, also where the log could not be written in between."""
+    names = ("r0-first", "r1-not-on-record", "r0-back", "r0-after")
+    async with held(tmp_path / "o.sock", *names) as answers, engine(Server(socket=tmp_path / "o.sock")) as asking:
+        asking._told = told = Followed()
+        for name in names:
+            answers[name].set()
+            told.broken = name in {"r1-not-on-record", "r0-back"}
+            with pytest.raises(AuditError) if told.broken else nullcontext():
+                await asking.decide(asked(collection=name))
+
+    assert told.revisions == ["r0", "r1", "r0"]
 
 
 # --- policies that change ---
