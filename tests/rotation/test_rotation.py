@@ -51,7 +51,7 @@ def test_a_secret_that_was_written_down_would_be_found(at: Stage) -> None:
 
 
 def test_processes_and_envoys_configuration_are_among_what_is_searched(at: Stage) -> None:
-    """What each process was started with, on its command line or else, and the bootstrap as it lies there and as Envoy has it."""
+    """What each process was started with, and the bootstrap as it lies on the disk and as Envoy tells it."""
     searched = dict(places(at))
     workers = at.gateway.workers()
 
