@@ -165,19 +165,13 @@ def lift_lock(store: Store, lock: str, *, by: str, now: int) -> Lock:
         _changed(connection)
         holds = (LOCKS.c.id == lock) & LOCKS.c.lifted_at.is_(None)
         connection.execute(update(LOCKS).where(holds).values(lifted_by=by, lifted_at=now))
-        row = connection.execute(select(LOCKS).where(LOCKS.c.id == lock)).mappings().one_or_none()
-        if row is None:
-            raise NotFound("there is no such lock")
-        return Lock(**row)
+        return _found(connection, lock)
 
 
 def find_lock(store: Store, lock: str) -> Lock:
     """Return a lock, whether it holds or not. Raises `NotFound`, `StoreError`."""
     with store.read() as connection:
-        row = connection.execute(select(LOCKS).where(LOCKS.c.id == lock)).mappings().one_or_none()
-    if row is None:
-        raise NotFound("there is no such lock")
-    return Lock(**row)
+        return _found(connection, lock)
 
 
 def list_locks(store: Store, *, lifted: bool = False) -> list[Lock]:
@@ -186,6 +180,13 @@ def list_locks(store: Store, *, lifted: bool = False) -> list[Lock]:
     with store.read() as connection:
         rows = connection.execute(chosen if lifted else chosen.where(LOCKS.c.lifted_at.is_(None)))
         return [Lock(**row) for row in rows.mappings()]
+
+
+def _found(connection: Connection, lock: str) -> Lock:
+    row = connection.execute(select(LOCKS).where(LOCKS.c.id == lock)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("there is no such lock")
+    return Lock(**row)
 
 
 def _changed(connection: Connection) -> None:

@@ -72,11 +72,9 @@ class Acts:
         await self._log.append(record.entry(self._clock(), decision="allow"))
         try:
             done = await do()
-        except Error as error:
-            await self._log.append(record.entry(self._clock(), decision="allow", reasons=(error.code,), end="failed"))
-            raise
-        except BaseException:
-            await self._log.append(record.entry(self._clock(), decision="allow", reasons=(Error.default_code,), end="failed"))
+        except BaseException as error:
+            code = error.code if isinstance(error, Error) else Error.default_code
+            await self._log.append(record.entry(self._clock(), decision="allow", reasons=(code,), end="failed"))
             raise
         await self._log.append(record.entry(self._clock(), decision="allow", end="delivered"))
         return done

@@ -13,11 +13,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 import yaml
+from google.protobuf.struct_pb2 import Struct
 
 from extproc.audit.reader import read_leaves
+from extproc.bootstrap.filters import METADATA_NAMESPACE as NAMESPACE
+from extproc.server import DOOR_METADATA, SERVICE
+from extproc.wire import ext_proc_pb2 as wire
 from support.database import Recorder
 from support.envoy import envoy, write_config
 from support.gateway import Gateway, running
@@ -156,6 +161,56 @@ def test_a_forger_of_filter_metadata_cannot_reach_the_socket(gateway: Gateway, u
     command = [sys.executable, "-I", "-c", FORGER, str(user)]
 
     assert status == subprocess.run(command, cwd=gateway.directory / "var", check=False).returncode
+
+
+FORGERIES: dict[str, tuple[str, str, dict[str, Any], str]] = {
+    "of another filter": ("envoy.filters.http.lua", "payload_0", {}, "token_malformed"),
+    "under another key": (NAMESPACE, "claims_0", {}, "token_malformed"),
+    "of an unknown issuer": (NAMESPACE, "payload_0", {"iss": "https://evil.test"}, "token_unknown_issuer"),
+    "for another database": (NAMESPACE, "payload_0", {"aud": "vecgate"}, "token_wrong_audience"),
+    "expired": (NAMESPACE, "payload_0", {"iat": 1, "exp": 2}, "token_expired"),
+    "never expiring": (NAMESPACE, "payload_0", {"exp": None}, "token_never_expires"),
+    "living for a year": (NAMESPACE, "payload_0", {"exp": int(time.time()) + 365 * 86400}, "token_too_long_lived"),
+    "of nobody": (NAMESPACE, "payload_0", {"sub": None}, "token_no_subject"),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_forged_filter_metadata_at_the_socket_is_refused_and_on_record(gateway: Gateway, book: Recorder, name: str) -> None:
+    """Whoever does reach the socket still meets every check of the claims, and is not believed in any other place."""
+    namespace, key, changes, code = FORGERIES[name]
+    before = len(book.seen)
+
+    reply = put(gateway, "wiki", namespace, {key: TestIssuer().claims("admin", **{"aud": "wiki"} | changes)})
+    last = list(read_leaves(gateway.audit))[-1]
+
+    assert (reply.status.code, code in reply.body.decode()) == (401, True)
+    assert (last.kind, last.database, last.decision, last.reasons) == ("login_rejected", "wiki", "deny", (code,))
+    assert len(book.seen) == before
+
+
+def put(gateway: Gateway, door: str, namespace: str, metadata: dict[str, Any]) -> wire.ImmediateResponse:
+    """Put a request's head to the socket as Envoy would, with filter metadata of one's own; return the refusal."""
+    found = Struct()
+    found.update(metadata)
+    fields = {":method": "POST", ":path": f"{RECORDS}/get", ":authority": "kb", "x-chroma-token": "e30.e30.e30"} | JSON
+    head = wire.HttpHeaders(
+        headers=wire.HeaderMap(headers=[wire.HeaderValue(key=name, raw_value=value.encode()) for name, value in fields.items()])
+    )
+    asked = wire.ProcessingRequest(
+        request_headers=head,
+        metadata_context=wire.Metadata(filter_metadata={namespace: found.SerializeToString()}),
+        protocol_config=wire.ProtocolConfiguration(request_body_mode=wire.BUFFERED, response_body_mode=wire.BUFFERED),
+    )
+    with grpc.insecure_channel(f"unix:{gateway.directory / 'var' / 'extproc.sock'}") as channel:
+        process = channel.stream_stream(
+            f"/{SERVICE}/Process",
+            request_serializer=wire.ProcessingRequest.SerializeToString,
+            response_deserializer=wire.ProcessingResponse.FromString,
+        )
+        reply: wire.ProcessingResponse = next(process(iter([asked]), metadata=[(DOOR_METADATA, door)], timeout=60))
+    assert reply.WhichOneof("response") == "immediate_response"
+    return reply.immediate_response
 
 
 async def test_another_mesh_vouches_where_the_configuration_says(tmp_path: Path, book: Recorder) -> None:

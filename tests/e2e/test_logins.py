@@ -12,7 +12,9 @@ from chromadb.errors import ChromaAuthError
 from joserfc import jwt
 from joserfc.jws import JWSRegistry
 
-from extproc.audit.reader import read_leaves
+from extproc.audit import keys
+from extproc.audit.reader import open_private, read_leaves
+from extproc.secret import SecretFile
 from support.database import Recorder
 from support.gateway import RAW_KEY, Gateway, chroma_client, running
 from support.issuer import ISSUER, TestIssuer, new_key
@@ -146,6 +148,24 @@ def test_a_token_in_the_query_string_is_no_credential(gateway: Gateway, book: Re
     assert response.status_code == 401
     assert "token_missing" in response.json()["message"]
     assert len(book.seen) == before
+    last = list(read_leaves(gateway.audit))[-1]
+    assert (last.kind, last.decision, last.reasons) == ("login_rejected", "deny", ("token_missing",))
+    assert last.exchange in response.json()["message"]
+
+
+def test_a_rejected_login_says_who_it_claimed_to_be_and_where_it_came_from(gateway: Gateway) -> None:
+    """Both are sealed in the entry; nobody verified the claim, so no principal is named."""
+    with gateway.http() as client:
+        client.post(f"{RECORDS}/get", content=b"{}", headers=JSON | {"x-chroma-token": gateway.issuer.forged("admin")})
+    last = list(read_leaves(gateway.audit))[-1]
+    worker = last.log.rpartition("/")[2]
+    key = keys.sealing_key(SecretFile(path=gateway.directory / "var" / "keys" / "sealing.key"))
+
+    private = open_private(gateway.audit, worker, last.index, key).private
+
+    assert last.reasons == ("token_forged",)
+    assert (private.claimed, private.principal) == ({"iss": ISSUER, "sub": "user-admin"}, None)
+    assert private.source == "127.0.0.1"
 
 
 def test_the_refusal_comes_before_the_body_is_read(gateway: Gateway) -> None:

@@ -97,8 +97,10 @@ def test_a_spoofed_header_of_a_certificate_is_worth_nothing(stage: Stage, book: 
     """Who a client says it is in that header changes nothing, and the database never sees the header."""
     before = len(book.seen)
     status = stage.ask(name, **{XFCC: f"By=spiffe://example.org/gateway;Hash=00;URI={READER}"}).status_code
+    last = list(read_leaves(stage.gateway.audit))[-1]
 
     assert status == (200 if name == "reader" else 401)
+    assert (last.kind, last.reasons) == (("outcome", ()) if name == "reader" else ("login_rejected", ("certificate_unknown",)))
     assert not any(XFCC in dict(seen.headers) for seen in book.seen[before:])
 
 
@@ -106,8 +108,10 @@ def test_a_spoofed_header_where_nobody_is_asked_for_a_certificate(stage: Stage) 
     """At a listener without certificates the header makes nobody of anybody."""
     with stage.gateway.http() as client:
         answer = client.post(f"{RECORDS}/get", content=b"{}", headers=JSON | {XFCC: f"URI={READER}"})
+    last = list(read_leaves(stage.gateway.audit))[-1]
 
     assert (answer.status_code, "token_missing" in answer.text) == (401, True)
+    assert (last.kind, last.reasons) == ("login_rejected", ("token_missing",))
 
 
 def test_a_token_is_who_its_bearer_is_and_a_bad_one_is_not_made_up_for(stage: Stage) -> None:

@@ -81,7 +81,7 @@ class Mount:
 
 @dataclass(slots=True)
 class Stage:
-    """Everything that takes part, and every secret that was ever used."""
+    """Everything that takes part, every secret that was ever used, and every answer that a client was given."""
 
     gateway: Gateway
     database: Keyed
@@ -89,6 +89,7 @@ class Stage:
     mount: Mount
     spans: Receiver
     secrets: list[str]
+    answers: set[bytes] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -136,10 +137,11 @@ def drive(at: Stage, turns: int) -> Found:
         with httpx.Client(base_url=at.gateway.url, trust_env=False, timeout=60) as client:
             while not over.is_set():
                 token = at.keys.issuer.token("reader")
-                status = client.post(f"{RECORDS}/get", content=b"{}", headers=JSON | {"x-chroma-token": token}).status_code
+                answer = client.post(f"{RECORDS}/get", content=b"{}", headers=JSON | {"x-chroma-token": token})
                 with lock:
                     at.secrets.append(token)
-                    found.statuses[status] += 1
+                    at.answers.add(told(answer))
+                    found.statuses[answer.status_code] += 1
 
     threads = [threading.Thread(target=load) for _ in range(CLIENTS)]
     for thread in threads:
@@ -152,9 +154,14 @@ def drive(at: Stage, turns: int) -> Found:
         for thread in threads:
             thread.join()
     found.restarts = len(set(before) - set(at.gateway.workers()))
-    _search(at, found)
+    search(at, found)
     found.seconds = time.monotonic() - began
     return found
+
+
+def told(answer: httpx.Response) -> bytes:
+    """Return everything that a client is told: header fields and body."""
+    return b"\n".join(b": ".join(line) for line in answer.headers.raw) + b"\n\n" + answer.content
 
 
 def _turn(at: Stage, turn: int) -> None:
@@ -181,17 +188,18 @@ def _fetched(keys: KeyServer, times: int) -> None:
         time.sleep(0.02)
 
 
-def _search(at: Stage, found: Found) -> None:
+def search(at: Stage, found: Found) -> None:
     """Look for the bytes of every secret in every place that others can read."""
     needles = {secret.encode() for secret in at.secrets}
     # A token's signature is what makes it one; header and claims alone open nothing, but are looked for all the same.
     needles |= {part for secret in list(needles) for part in secret.split(b".")[1:]}
-    for place, content in _places(at):
+    for place, content in places(at):
         found.searched += len(content)
         found.leaks += [f"{place} holds a secret" for needle in needles if needle in content]
 
 
-def _places(at: Stage) -> Iterator[tuple[str, bytes]]:
+def places(at: Stage) -> Iterator[tuple[str, bytes]]:
+    """Give every place that is searched: what it is called, and what is there."""
     gateway = at.gateway
     yield "standard error", "".join(gateway.errors).encode()
     for path in sorted(gateway.audit.rglob("*")):
@@ -200,7 +208,11 @@ def _places(at: Stage) -> Iterator[tuple[str, bytes]]:
     yield "spans", at.spans.raw
     for pid in (gateway.process.pid, *descendants(gateway.process.pid)):
         yield f"command line of {pid}", "\0".join(command(pid)).encode()
-    yield "the bootstrap", (gateway.directory / "var" / "envoy.json").read_bytes()
+        yield f"environment of {pid}", Path(f"/proc/{pid}/environ").read_bytes()
+    for path in sorted((gateway.directory / "var").iterdir()):  # the bootstrap, the store
+        if path.is_file():
+            yield f"var/{path.name}", path.read_bytes()
+    yield "answers", b"".join(at.answers)
     transport = httpx.HTTPTransport(uds=str(gateway.directory / "var" / "envoy-admin.sock"))
     with httpx.Client(transport=transport, base_url="http://admin", timeout=60) as admin:
         for page in ("config_dump?include_eds", "clusters", "stats", "server_info", "certs"):
