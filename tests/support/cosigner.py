@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from support.httpserver import http_server
 
 NAME = "witness.test/w1"
 TIME = 1_700_000_000
@@ -131,14 +132,5 @@ def serving(cosigner: Cosigner) -> Iterator[Cosigner]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    cosigner.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with http_server(Handler) as cosigner.port:
         yield cosigner
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

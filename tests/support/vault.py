@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from support.httpserver import http_server
 
 ROLE_ID, SECRET_ID = "role-1", "secret-of-role-1"
 SERVICE_ACCOUNT = "a-service-accounts-token"
@@ -94,14 +95,6 @@ def stand_in_vault() -> Iterator[StandInVault]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    vault.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with http_server(Handler) as port:
+        vault.url = f"http://127.0.0.1:{port}"
         yield vault
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
