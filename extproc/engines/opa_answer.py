@@ -1,12 +1,13 @@
-"""What an OPA server says to a question, read: a value and the revision it was made under, or why there is none. Pure.
+"""What OPA says to a question, read: a value and the revision it was made under, or why there is none. Pure.
 
 Each way of not giving a decision has a reason of its own. OPA's texts may quote the input, so they go no further.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -58,13 +59,24 @@ def read_answer(status: int, content: bytes) -> Answer:
             case 401 | 403:
                 raise EngineError("the OPA server does not let this gateway ask", code="policy_refused")
             case 500:
-                raise _failed(_FAILURE.decode(content))
+                raise _failed(error.code for error in _FAILURE.decode(content).errors)
             case _:
                 raise unreadable()
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise unreadable() from error
     value = bytes(document.result)
     return Answer(value or None, _revision(document.provenance))
+
+
+def read_evaluation(answer: Any) -> bytes:
+    """Return the JSON that a policy gives in an answer of ``opa eval --format json``, decoded. Raises `EngineError`."""
+    match answer:
+        case {"errors": [*errors]}:
+            raise _failed(error.get("code") for error in errors)
+        case {"result": [{"expressions": [{"value": value}]}]}:
+            return msgspec.json.encode(value)
+        case _:
+            raise EngineError("the policy gives no decision", code="policy_undefined")
 
 
 def unreadable() -> EngineError:
@@ -80,7 +92,7 @@ def _revision(found: _Provenance) -> str:
     return text
 
 
-def _failed(failure: _Failure) -> EngineError:
-    if any(error.code == _CONFLICT for error in failure.errors):
+def _failed(codes: Iterable[str | None]) -> EngineError:
+    if _CONFLICT in codes:
         return EngineError("the policy gives several decisions", code="policy_ambiguous")
     return EngineError("the policy failed", code="policy_error")

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from extproc.engines.bundle import Files
 from extproc.engines.signature import VerificationKey
 from extproc.errors import ConfigError
 
@@ -34,6 +35,13 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigError(f"{program}: did not start or did not end; see that it is OPA 1.22 or newer") from error
+
+
+def lay_out(files: Files, folder: Path) -> None:
+    """Write a policy's files into `folder`, where OPA is to read them."""
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
 
 
 def require_loads(archive: bytes, key: VerificationKey, entrypoint: str) -> None:

@@ -16,7 +16,8 @@ from typing import Any, Final
 import msgspec
 
 from extproc.decision import Decision, Obligation, decode
-from extproc.engines.opa_program import run
+from extproc.engines.opa_answer import read_evaluation
+from extproc.engines.opa_program import lay_out, run
 from extproc.engines.source import Source
 from extproc.errors import ConfigError, EngineError
 
@@ -59,9 +60,7 @@ def trace(source: Source, entrypoint: str, document: bytes) -> Traced:
     """Evaluate `entrypoint` on an input in OPA. Raises `ConfigError` where OPA is not there or refuses the policy."""
     with tempfile.TemporaryDirectory(prefix="vecgate-policy-") as name:
         folder = Path(name)
-        for path, content in source.files().items():
-            (folder / _FOLDER / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / _FOLDER / path).write_bytes(content)
+        lay_out(source.files(), folder / _FOLDER)
         (folder / _INPUT).write_bytes(document)
         arguments = ("--format", "json", "--explain", "full", "--strict-builtin-errors", "--bundle", _FOLDER, "--input", _INPUT)
         done = run("eval", *arguments, f"data.{entrypoint.replace('/', '.')}", folder=folder)
@@ -80,17 +79,10 @@ def _is_evaluations(error: Any) -> bool:
 
 
 def _decision(answer: Any) -> Decision | EngineError:
-    match answer:
-        case {"errors": [*errors]}:
-            several = any(each.get("code") == "eval_conflict_error" for each in errors)
-            return EngineError("the policy failed", code="policy_ambiguous" if several else "policy_error")
-        case {"result": [{"expressions": [{"value": value}]}]}:
-            try:
-                return decode(json.dumps(value).encode())
-            except EngineError as error:
-                return error
-        case _:
-            return EngineError("the policy gives no decision", code="policy_undefined")
+    try:
+        return decode(read_evaluation(answer))
+    except EngineError as error:
+        return error
 
 
 def _given(events: Any, source: Source) -> Iterator[Given]:

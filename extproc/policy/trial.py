@@ -9,16 +9,19 @@ from __future__ import annotations
 import base64
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
 from extproc.decision import decode
-from extproc.engines.opa_program import run
+from extproc.engines.bundle import Files
+from extproc.engines.opa_answer import read_evaluation
+from extproc.engines.opa_program import lay_out, run
 from extproc.engines.process import Process
 from extproc.engines.source import LIBRARY, Source
 from extproc.errors import ConfigError, EngineError
@@ -120,7 +123,9 @@ def try_policy(source: Source, entrypoint: str, *, embedded: bool = True) -> Tri
 def _run_tests(source: Source, folder: Path) -> _Run:
     """Run the tests on a copy in `folder` that tells the inputs."""
     directory = source.path
-    for name, content in _copied(source, folder):
+    files = _with_tests(source)
+    lay_out(files, folder)
+    for name, content in files.items():
         if name.endswith("_test.rego"):
             tree = _json(run("parse", "--format", "json", "--json-include", "locations", name, folder=folder), directory)
             (folder / name).write_text(telling(content.decode(), tree), encoding="utf-8")
@@ -140,8 +145,7 @@ def _run_tests(source: Source, folder: Path) -> _Run:
 def _coverage(source: Source, folder: Path) -> tuple[float, tuple[str, ...]]:
     """Return the coverage of a copy in `folder` in percent, and the places that are not covered."""
     directory = source.path
-    for _ in _copied(source, folder):
-        pass
+    lay_out(_with_tests(source), folder)
     arguments = ("test", "--bundle", "--coverage", "--format", "json", *_schemas(directory))
     report = _json(run(*arguments, ".", folder=folder), directory)
     own = {name: file for name, file in report["files"].items() if source.library is None or not name.startswith(f"{LIBRARY}/")}
@@ -152,20 +156,14 @@ def _coverage(source: Source, folder: Path) -> tuple[float, tuple[str, ...]]:
     return round(100 * lines["covered_lines"] / every, 4) if every else 100.0, tuple(dict.fromkeys(places))
 
 
-def _copied(source: Source, folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Copy the policy's files and its tests into `folder`, and give each.
-
-    The manifest is left out: its roots would leave no room for tests and helper.
-    """
+def _with_tests(source: Source) -> Files:
+    """Return the policy's files and its tests, by name; the manifest's roots would leave no room for tests and helper."""
     files = {name: content for name, content in source.files().items() if not name.startswith(".")}
     for path in source.path.rglob("*_test.rego"):
         relative = path.relative_to(source.path)
         if not any(part.startswith(".") for part in relative.parts):
             files[relative.as_posix()] = path.read_bytes()
-    for name, content in sorted(files.items()):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-        yield name, content
+    return files
 
 
 def _schemas(directory: Path) -> tuple[str, ...]:
@@ -190,25 +188,17 @@ def _in_process(process: Process, documents: Iterable[str]) -> list[str]:
     process.start()
     try:
         # OPA escapes more than JSON must; `program` expects it as msgspec writes it.
-        return [_embedded(process, msgspec.json.encode(json.loads(document))) for document in documents]
+        asked = [msgspec.json.encode(json.loads(document)) for document in documents]
+        return [_decided(partial(process.evaluate, document, _DEADLINE)) for document in asked]
     finally:
         process.stop()
-
-
-def _embedded(process: Process, document: bytes) -> str:
-    try:
-        return _decided(process.evaluate(document, _DEADLINE))
-    except EngineError as error:
-        return error.code
 
 
 def _on_opa(source: Source, entrypoint: str, documents: Iterable[str]) -> list[str]:
     """Return what OPA makes of each input."""
     with tempfile.TemporaryDirectory(prefix="vecgate-policy-") as name:
         folder = Path(name)
-        for path, content in source.files().items():
-            (folder / "policy" / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / "policy" / path).write_bytes(content)
+        lay_out(source.files(), folder / "policy")
         query = f"data.{entrypoint.replace('/', '.')}"
 
         def ask(numbered: tuple[int, str]) -> str:
@@ -216,25 +206,15 @@ def _on_opa(source: Source, entrypoint: str, documents: Iterable[str]) -> list[s
             (folder / f"{number}.json").write_text(document, encoding="utf-8")
             given = ("--bundle", "policy", "--input", f"{number}.json")
             done = run("eval", "--format", "json", "--strict-builtin-errors", *given, query, folder=folder)
-            return _evaluated(_json(done, source.path))
+            return _decided(partial(read_evaluation, _json(done, source.path)))
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(ask, enumerate(documents)))
 
 
-def _evaluated(answer: Any) -> str:
-    match answer:
-        case {"errors": [*errors]}:
-            return "policy_ambiguous" if any(each.get("code") == "eval_conflict_error" for each in errors) else "policy_error"
-        case {"result": [{"expressions": [{"value": value}]}]}:
-            return _decided(json.dumps(value).encode())
-        case _:
-            return "policy_undefined"
-
-
-def _decided(value: bytes) -> str:
-    """Return a decision in its canonical form, or why it is none."""
+def _decided(evaluate: Callable[[], bytes]) -> str:
+    """Return the decision that is evaluated in its canonical form, or why there is none."""
     try:
-        return bytes(decode(value).encoded).decode()
+        return bytes(decode(evaluate()).encoded).decode()
     except EngineError as error:
         return error.code
