@@ -24,7 +24,7 @@ from extproc.check.policy_words import Kind, Word, policy_words
 from extproc.check.secrets import secret_warnings
 from extproc.config import load
 from extproc.config.types import Config, Database, EngineName
-from extproc.configured import ADMINISTRATION, administers, opa_server, open_safe
+from extproc.configured import ADMINISTRATION, administers, looked_up, opa_server
 from extproc.decision import STRENGTH
 from extproc.detectors import catalogue
 from extproc.engines.build import build
@@ -122,7 +122,7 @@ def _check_words(config: Config, words: list[Word]) -> None:
 
 async def _opa_warnings(config: Config) -> list[str]:
     """Ask an OPA of somebody else's once: it need not run yet, but nobody should be surprised that all is denied until then."""
-    engine = OpaEngine(opa_server(config, open_safe(config)), config.policy.entrypoint, _OPA_TIMEOUT)
+    engine = OpaEngine(opa_server(config, looked_up(config)), config.policy.entrypoint, _OPA_TIMEOUT)
     try:
         await engine.look()
     except EngineError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 
@@ -11,11 +10,10 @@ import pytest
 from extproc.audit.reader import read_leaves
 from support.gateway import STARTER, Gateway, running
 from support.provider import Provider, provider
+from support.searches import MASKED, fill, search, searching
 
 pytestmark = pytest.mark.envoy
 CACHE = 1.0
-NAME = "tickets-of-the-provider"
-MASKED = [[{"subject": "Lost card", "email": "[REDACTED]"}]]
 
 
 @pytest.fixture(scope="module")
@@ -36,22 +34,9 @@ def gateway(chroma: int, openid: Provider, tmp_path_factory: pytest.TempPathFact
 
 def test_a_person_logs_in_and_searches_and_sees_masks(gateway: Gateway, openid: Provider) -> None:
     """A program fills the collection; a person who logged in finds the record, and what is personal in it is masked."""
-    fill(gateway, openid)
+    fill(gateway, openid.program())
 
     assert search(gateway, openid.login("ada")) == MASKED
-
-
-def fill(gateway: Gateway, openid: Provider) -> None:
-    """Have a program write one record."""
-    written = gateway.chroma(token=openid.program()).get_or_create_collection(NAME, embedding_function=None)
-    fields = {"subject": "Lost card", "email": "ada@corp.example"}
-    written.upsert(ids=["t1"], embeddings=[[1.0, 0.0]], documents=["call me"], metadatas=[fields])
-
-
-def search(gateway: Gateway, token: str) -> object:
-    """Search with the unchanged client, whose API key is `token`; return what was found."""
-    read = gateway.chroma(token=token).get_collection(NAME, embedding_function=None)
-    return read.query(query_embeddings=[[1.0, 0.0]], n_results=1, include=["metadatas"])["metadatas"]
 
 
 def test_the_providers_keys_change_under_load_and_no_search_fails(gateway: Gateway, openid: Provider) -> None:
@@ -59,21 +44,9 @@ def test_the_providers_keys_change_under_load_and_no_search_fails(gateway: Gatew
 
     Who searches meanwhile has logged in, is the unchanged client, and sees masks before, between and after.
     """
-    fill(gateway, openid)
+    fill(gateway, openid.program())
     tokens = [openid.login("ada")]
-    found: list[object] = []
-    over = threading.Event()
-
-    def load() -> None:
-        while not over.is_set():
-            try:
-                found.append(search(gateway, tokens[-1]))
-            except Exception as error:  # noqa: BLE001  # told below
-                found.append(error)
-
-    thread = threading.Thread(target=load)
-    thread.start()
-    try:
+    with searching(gateway, tokens) as found:
         for turn in range(3):
             new, old = f"k{turn + 1}", f"k{turn}"
             openid.say(f"publish {new}")
@@ -82,9 +55,6 @@ def test_the_providers_keys_change_under_load_and_no_search_fails(gateway: Gatew
             tokens.append(openid.login("ada"))
             openid.say(f"withdraw {old}")
             time.sleep(2 * CACHE)
-    finally:
-        over.set()
-        thread.join()
 
     assert len({token.split(".")[0] for token in tokens}) == len(tokens), "each is signed with a key of its own"
     assert len(found) >= len(tokens)
