@@ -24,6 +24,7 @@ from typing import Any
 import uvloop
 
 import measure
+from chaos import report
 from extproc.engines.build import build
 from extproc.engines.cache import DecisionCache
 from extproc.engines.embedded import EmbeddedEngine
@@ -38,7 +39,7 @@ from support.opa import Opa
 from support.otlp import Sink
 from support.processes import children
 
-BEGIN, END = "<!-- begin: decisions, written by make bench -->", "<!-- end: decisions, written by make bench -->"
+MARKER = "decisions"
 RULE = "vecgate/authz/decision"
 QUESTIONS = 3000
 SECONDS, ROUNDS, CLIENTS = 3, 5, 16
@@ -197,20 +198,18 @@ def _write(alone: list[tuple[object, ...]], whole: list[tuple[object, ...]]) -> 
         (
             f"Measured {day} on {os.cpu_count()} cores. One decision of the starter policy, {QUESTIONS} in a row:",
             "",
-            *measure._table(("decided", "p50 ms", "p99 ms", "CPU ms of the worker", "CPU ms of the engine's process"), alone),
+            report.table(("decided", "p50 ms", "p99 ms", "CPU ms of the worker", "CPU ms of the engine's process"), alone),
             "",
             f"A whole gateway at S, {CLIENTS} clients, medians of {ROUNDS} alternating rounds of {SECONDS} s:",
             "",
-            *measure._table(
+            report.table(
                 ("engine", "remembered", "requests/s", "p50 ms", "p99 ms", "of embedded, remembered", "CPU ms a request"), whole
             ),
             "",
             f"Wanted of OPA that remembers nothing: {BAR} of the embedded engine that does. Reached: {ratio}.",
         )
     )
-    document = measure.DOCUMENT.read_text()
-    before, after = document.split(BEGIN)[0], document.split(END)[1]
-    measure.DOCUMENT.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    report.write(measure.DOCUMENT, MARKER, text)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import stages
+from chaos import report
 from support.gateway import ROOT, Gateway, running
 from support.otlp import Sink
 
@@ -29,7 +30,7 @@ KIT = ROOT / "tests" / "bench" / "perf.py"
 UPSTREAM = 42002
 MASKING = ROOT / "tests" / "policies" / "masking"
 DOCUMENT = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- begin: written by make bench -->", "<!-- end: written by make bench -->"
+MARKER = "bench"
 BARS = {"S": (0.55, 0.4), "M": (0.6, 1.0), "L": (0.33, 2.0)}
 """What we want of the no-op stream's and of the Go masker's requests a second, by size."""
 ALONE_SECONDS, ALONE_ROUNDS = 3, 3
@@ -129,27 +130,25 @@ def _write(result: dict[str, Any], alone: dict[str, dict[str, float]], by_stage:
         (
             f"Measured {day} on {result['cpus']} cores, medians of {rounds}.",
             "",
-            *_rates(result["rows"]),
+            _rates(result["rows"]),
             "",
-            *_table(("size", "wanted of no-op", "reached", "wanted of Go masker", "reached"), _reached(result["rows"])),
+            report.table(("size", "wanted of no-op", "reached", "wanted of Go masker", "reached"), _reached(result["rows"])),
             "",
             "One client by itself:",
             "",
-            *_table(("size", "upstream p50 ms", "gateway p50 ms", "added ms"), _added(alone)),
+            report.table(("size", "upstream p50 ms", "gateway p50 ms", "added ms"), _added(alone)),
             "",
             "CPU milliseconds of one exchange by stage, the service alone, without gRPC:",
             "",
-            *_table(("size", *stages.STAGES, "pipeline", "all"), _spent(by_stage)),
+            report.table(("size", *stages.STAGES, "pipeline", "all"), _spent(by_stage)),
         )
     )
-    document = DOCUMENT.read_text()
-    before, after = document.split(BEGIN)[0], document.split(END)[1]
-    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    report.write(DOCUMENT, MARKER, text)
 
 
-def _rates(rows: list[dict[str, Any]]) -> list[str]:
+def _rates(rows: list[dict[str, Any]]) -> str:
     head = ("size", "target", "requests/s", "p50 ms", "p99 ms", "of no-op", "of Go masker", "CPU ms a request by process")
-    return _table(
+    return report.table(
         head,
         [
             (
@@ -184,11 +183,6 @@ def _spent(by_stage: dict[str, dict[str, float]]) -> list[tuple[object, ...]]:
     return [
         (size, *(round(spent[stage], 3) for stage in (*stages.STAGES, "pipeline", "all"))) for size, spent in by_stage.items()
     ]
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> list[str]:
-    lines = [f"| {' | '.join(str(cell) for cell in row)} |" for row in (head, *rows)]
-    return [lines[0], "|---" * len(head) + "|", *lines[1:]]
 
 
 if __name__ == "__main__":
