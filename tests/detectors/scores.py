@@ -18,6 +18,7 @@ CORPUS: Final = Path(__file__).with_name("corpus")
 DIGESTS: Final = {
     "first": "1fd5c54dded843ef052f2fa4091a5ebd73547162611a603195e68d7f68fe2cb0",
     "second": "63edf315ba17e24eee2256110a4f455af6d988e02c57e6917f8a93c8fe1fd110",
+    "fourth": "24ad61e94e1452a8c55590a700ff15e1991e0f6bc281b3ec6b619e89efb5c6cd",
     "third": "9a6144864d2041bb269bf0750be428d4d8f4e107d9582c64e0beac07ee973187",
 }
 """Of the parts, as they were frozen."""
