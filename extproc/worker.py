@@ -7,7 +7,6 @@ stops taking streams, lets those under way end, writes a stop entry, flushes the
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -45,6 +44,7 @@ from extproc.engines.opa import OpaEngine
 from extproc.errors import EngineError
 from extproc.identity import REASONS
 from extproc.locks import Locks, Watch
+from extproc.manners import keep_freed_memory, settle_objects, wait_ones_turn
 from extproc.observation import Observation
 from extproc.pipeline import Guard
 from extproc.protocols import MINTS, adapter_for
@@ -59,9 +59,6 @@ _SWITCH_SECONDS: Final = 0.0001
 """How long a busy thread keeps the interpreter: at the usual 5 ms whoever writes a slow disk, or reads a large request, would
 wait behind the event loop."""
 
-_COLLECTED_AFTER: Final = (10_000, 20, 50)
-"""Objects, then collections of the generation before, after which the garbage collector looks."""
-
 _PATIENCE: Final = 5.0
 """Seconds that the store may take to show its locks before the worker serves without, which is to say denies."""
 _GRACE: Final = 20.0
@@ -71,6 +68,8 @@ _GRACE: Final = 20.0
 async def serve(config: Config, index: int) -> None:
     """Serve as the worker number `index` until SIGTERM or SIGINT. Raises `ConfigError`, `AuditError` at the start."""
     sys.setswitchinterval(_SWITCH_SECONDS)
+    wait_ones_turn()
+    keep_freed_memory()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -123,7 +122,7 @@ async def serve(config: Config, index: int) -> None:
         reminding = [asyncio.create_task(each.observation.follow()) for each in guards.values() if each.observation]
         await flood.sum_up()  # what a killed worker of this name had counted
         await server.start()
-        _settle_memory()
+        settle_objects()
         await stop.wait()
         await server.drain(_GRACE)
         for task in (*following, keeping, *reminding):
@@ -145,16 +144,6 @@ def _flood(config: Config, name: str, ledger: Ledger) -> Flood:
     folder = config.audit.directory / "tally"
     tallies = {each.name: Tally(folder / f"{name}-{each.name}", REASONS) for each in config.databases}
     return Flood(ledger, tallies, whole=config.limits.rejected_logins, clock=time.time_ns)
-
-
-def _settle_memory() -> None:
-    """Take what lives as long as the process out of the garbage collector's sight, and have it look for cycles less often.
-
-    An exchange leaves none behind but for its errors; at the usual thresholds the search costs some percent of each.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECTED_AFTER)
 
 
 def _mark(kind: Literal["start", "stop", "policy"], revision: str, **detail: str) -> Entry:
