@@ -1,0 +1,68 @@
+"""German, French, Spanish and Italian texts with places for values, of the fifth part. They know no value."""
+
+from __future__ import annotations
+
+GERMAN = (
+    "Guten Tag, bitte überweisen Sie die Kaution von {{euro}} auf {{IBAN}}. Danke, {{name}}",
+    "Meine neue Bankverbindung lautet {{IBAN}}, Kontoinhaber {{name}}.",
+    "Sie erreichen mich telefonisch unter {{PHONE_DE}} ab {{hour}} Uhr.",
+    "Rückruf erbeten: {{PHONE}}, Herr {{last}}, wegen der Lieferung vom {{dmy}}.",
+    "Frau {{last}} aus Wien hat die Handynummer {{PHONE_AT}}, in Zürich gilt Tel. {{PHONE_CH}}.",
+    "Bitte schicken Sie die Rechnung an {{EMAIL}} und in Kopie an {{EMAIL}}.",
+    "Der Kunde hat mit der Kreditkarte {{CARD}} bezahlt, gebucht wurden {{euro}}.",
+    "Die Mitarbeiterin bringt aus den USA ihre Sozialversicherungsnummer mit (SSN {{SSN}}).",
+    "Name: {{name}}\nTelefon: {{PHONE_DE}}\nE-Mail: {{EMAIL}}\nIBAN: {{IBAN}}",
+    "Name;Kartennummer;Betrag\n{{last}};{{CARD_PLAIN}};{{euro}}\n{{last}};{{CARD_PLAIN}};{{euro}}",
+    "Die Anmeldung unter {{URL}} funktioniert seit dem {{dmy}} nicht mehr.",
+    "Der Server {{IP4}} antwortet nicht, die Netzwerkkarte {{MAC}} blinkt aber.",
+    "Der Zugangsschlüssel für die Schnittstelle (API-Key) ist {{KEY_NAMED}}, bitte vertraulich behandeln.",
+    "Die Spende ging an die Bitcoin-Adresse {{BITCOIN}}, Quittung liegt bei.",
+)
+FRENCH = (
+    "Bonjour, merci de virer {{euro}} sur le compte {{IBAN}} avant le {{slash}}.",
+    "Mon RIB a changé : {{IBAN}}, titulaire {{name}}.",
+    "Vous pouvez me joindre au {{PHONE_FR}} après {{hour}}, par téléphone uniquement.",
+    "Numéro de portable de la patiente : {{PHONE_FR}}. Rendez-vous le {{slash}}.",
+    "Notre filiale répond au {{PHONE}}, demandez {{first}}.",
+    "Écrivez-moi à {{EMAIL}} si le colis n'est pas arrivé.",
+    "Le client conteste un débit de {{euro}} sur sa carte bancaire {{CARD}}.",
+    "Nom : {{name}}\nTél. : {{PHONE_FR}}\nCourriel : {{EMAIL}}\nCarte : {{CARD}}",
+    "Notre salarié américain a pour numéro de sécurité sociale (SSN) {{SSN}}.",
+    "nom;courriel;iban\n{{last}};{{EMAIL}};{{IBAN}}\n{{last}};{{EMAIL}};{{IBAN}}",
+    "La page {{URL}} affiche une erreur depuis ce matin.",
+    "Le poste {{IP4}} (adresse MAC {{MAC}}) a été isolé du réseau à {{hour}}.",
+    "Voici la clé API de production : {{KEY_NAMED}}. Ne la partagez pas.",
+    "J'ai envoyé les fonds à l'adresse Ethereum {{ETHEREUM}} par erreur.",
+)
+SPANISH = (
+    "Hola, he cambiado de cuenta: {{IBAN}}, a nombre de {{name}}.",
+    "Por favor, hagan la transferencia de {{euro}} a {{IBAN}} antes del {{slash}}.",
+    "Mi número de teléfono es {{PHONE_ES}}, llámenme después de las {{hour}}.",
+    "Llame al teléfono {{PHONE_ES}} y pregunte por {{first}}.",
+    "El proveedor llama siempre desde {{PHONE}}, nunca deja mensaje.",
+    "Envíe el justificante a {{EMAIL}} con copia a {{EMAIL}}.",
+    "Me han cobrado dos veces en la tarjeta {{CARD}}, importe {{euro}}.",
+    "La candidata indicó su número de seguro social de Estados Unidos (SSN): {{SSN}}.",
+    "Nombre: {{name}}\nTeléfono: {{PHONE_ES}}\nCorreo: {{EMAIL}}\nTarjeta de crédito: {{CARD}}",
+    "cliente;telefono;iban\n{{last}};{{PHONE}};{{IBAN}}\n{{last}};{{PHONE}};{{IBAN}}",
+    "No puedo entrar en {{URL}} con mi contraseña nueva.",
+    "Hemos bloqueado la dirección IP {{IP}} y el equipo con MAC {{MAC}}.",
+    "La clave de API del entorno de pruebas es {{KEY_NAMED}}, caduca el {{slash}}.",
+    "El cliente pagó a la dirección {{COIN}} de nuestra cartera.",
+)
+ITALIAN = (
+    "Buongiorno, il bonifico di {{euro}} va fatto su {{IBAN}} entro il {{slash}}.",
+    "Le nuove coordinate bancarie sono {{IBAN}}, intestate a {{name}}.",
+    "Il mio numero di cellulare è {{PHONE_IT}}, chiamatemi dopo le {{hour}}.",
+    "Telefono dello studio: {{PHONE_IT}}, chiedere di {{first}}.",
+    "Il corriere ha chiamato da {{PHONE}} ma nessuno ha risposto.",
+    "Potete scrivermi a {{EMAIL}} oppure a {{EMAIL}}.",
+    "La carta di credito {{CARD}} è stata rifiutata per un importo di {{euro}}.",
+    "Il dipendente ha un numero di previdenza sociale americano (SSN): {{SSN}}.",
+    "Nome: {{name}}\nCellulare: {{PHONE_IT}}\nE-mail: {{EMAIL}}\nIBAN: {{IBAN}}",
+    "ordine;carta;importo\n{{digits_6}};{{CARD_PLAIN}};{{euro}}\n{{digits_6}};{{CARD_PLAIN}};{{euro}}",
+    "Il modulo su {{URL}} non si apre dal telefono.",
+    "La stampante con indirizzo MAC {{MAC}} ha preso l'indirizzo {{IP4}}.",
+    "La chiave API che ci avete dato, {{KEY_NAMED}}, non funziona più.",
+    "Ho versato la somma al portafoglio Bitcoin {{BITCOIN}} il {{slash}}.",
+)
