@@ -23,7 +23,7 @@ _MMAP_THRESHOLD: Final = -3
 
 
 def keep_freed_memory() -> None:
-    """Have the memory of one body serve for the next: the kernel clears each page that it gives, half of what a large one costs.
+    """Have the memory of one body serve for the next; clearing new pages is half of what a large one costs the kernel and us.
 
     A C library without mallopt(3) is left alone.
     """
