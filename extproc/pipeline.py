@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from extproc import forwarding
+from extproc import forwarding, local_reply
 from extproc.audit import recording
 from extproc.audit.account import Account, Delivered
-from extproc.audit.entry import ENVOY_DETAILS, End, Recording
+from extproc.audit.entry import End, Recording
 from extproc.audit.witness import Witness
 from extproc.decision import Decision, Input, Level, Terms
 from extproc.detection.catalogue import Catalogue
@@ -36,7 +36,6 @@ from extproc.errors import (
     Error,
     NotFound,
     SecretMissing,
-    TooLarge,
     Unauthenticated,
     UpstreamError,
 )
@@ -62,19 +61,6 @@ _FIRST_REDIRECT = 300
 _LONGEST_USER_AGENT = 256
 _MOST_QUESTION_ROUNDS = 3
 _LARGE_BODY = 128 << 10
-_BY_ENVOY = {413: "request_too_large", 503: "database_unreachable", 504: "database_late"}
-"""Our reasons for the answers that Envoy makes by itself in the course of an exchange."""
-_BY_ENVOY_OVER_GRPC = (
-    ("request_payload_too_large", "request_too_large"),
-    ("upstream_reset", "database_unreachable"),
-    ("no_healthy_upstream", "database_unreachable"),
-    ("overload", "database_unreachable"),
-    ("upstream_", "database_late"),
-    ("response_timeout", "database_late"),
-    ("max_duration_timeout", "database_late"),
-    ("stream_idle_timeout", "database_late"),
-)
-"""The same over gRPC, where the status is always 200, by how Envoy's own word for why begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,19 +286,15 @@ class Exchange:
         guard, reading, account = self._guard, self._reading, self._account
         self._forget_names()
         self._response = response
-        self._let_go(done=not _made_by_envoy(response))
-        if _made_by_envoy(response):
+        local = local_reply.is_local(response)
+        self._let_go(done=not local)
+        if local:
             account.source = account.source or _source(response.head)
-            account.detail |= _details(response.head)
-            raise _by_envoy(response, asked=reading is not None)
+            account.detail |= local_reply.details(response.head)
+            raise local_reply.meaning(response, asked=reading is not None)
         if reading is None:
             raise UpstreamError("an answer to a request that was never decided", code="answer_unasked")
-        if guard.adapter.unauthenticated(response):
-            raise CredentialRefused("the database does not take the gateway's own credential")
-        if guard.adapter.failed(response):
-            forwarding.require_readable(response.head)
-            native = guard.adapter.read_error(response)
-            self._keep(native.status, native.body)
+        if (native := self._failure(response)) is not None:
             await self._conclude("failed", native.status)
             return native
         if not _FIRST_SUCCESS <= response.status < _FIRST_REDIRECT:
@@ -329,8 +311,8 @@ class Exchange:
     def _probed(self, response: Response) -> Reply:
         """Let the database's own word on its health through; nobody is named in it, so nothing is on record."""
         adapter = self._guard.adapter
-        if _made_by_envoy(response):
-            return adapter.denial(Denial(error=_by_envoy(response, asked=True), exchange=self._account.exchange))
+        if local_reply.is_local(response):
+            return adapter.denial(Denial(error=local_reply.meaning(response, asked=True), exchange=self._account.exchange))
         return adapter.read_error(response) if adapter.failed(response) else Continue()
 
     async def _closed(self, trailers: Fields) -> Reply:
@@ -338,13 +320,22 @@ class Exchange:
         adapter = self._guard.adapter
         if self._response is not None:
             whole = msgspec.structs.replace(self._response, body=b"", trailers=trailers)
-            if adapter.unauthenticated(whole):
-                raise CredentialRefused("the database does not take the gateway's own credential")
-            if adapter.failed(whole):
-                native = adapter.read_error(whole)
+            if (native := self._failure(whole)) is not None:
                 await self._conclude("failed", native.status)
                 return native
         return forwarding.trailers_towards_client(trailers, adapter.trailers)
+
+    def _failure(self, response: Response) -> Immediate | None:
+        """Return the database's own error, its text masked and kept; None of a success. Raises `CredentialRefused`."""
+        adapter = self._guard.adapter
+        if adapter.unauthenticated(response):
+            raise CredentialRefused("the database does not take the gateway's own credential")
+        if not adapter.failed(response):
+            return None
+        forwarding.require_readable(response.head)
+        native = adapter.read_error(response)
+        self._keep(native.status, native.body)
+        return native
 
     def _deliver(self, reading: Reading, response: Response) -> Reply:
         """Mask what the answer holds; leave its bytes alone where nothing had to change."""
@@ -435,30 +426,6 @@ class Exchange:
 def _source(head: Head) -> str:
     """Return the client's IP address without its port, as Envoy saw it."""
     return head.attributes.get("source.address", "").rpartition(":")[0].strip("[]")
-
-
-def _details(head: Head) -> dict[str, str]:
-    """Return Envoy's own word for why it answered by itself, where it is a plain one."""
-    details = head.attributes.get("response.code_details", "")
-    return {"envoy": details} if ENVOY_DETAILS.fullmatch(details) else {}
-
-
-def _made_by_envoy(response: Response) -> bool:
-    """Whether Envoy made this response itself. It names the database's address even where that never answered."""
-    return response.head.attributes.get("response.code_details") != "via_upstream"
-
-
-def _by_envoy(response: Response, *, asked: bool) -> Error:
-    """Return what Envoy's own answer means, in our words."""
-    code = _BY_ENVOY.get(response.status, "gateway_refused")
-    if response.status == _FIRST_SUCCESS:
-        details = response.head.attributes.get("response.code_details", "")
-        code = next((word for begins, word in _BY_ENVOY_OVER_GRPC if details.startswith(begins)), code)
-    if code == "request_too_large":
-        return TooLarge("the request's body is over limits.body")
-    if not asked:
-        return Denied("the request was refused before it was read", code="gateway_refused")
-    return UpstreamError("the database could not be reached, or did not answer in time", code=code)
 
 
 def _unexpected(error: Exception) -> Error:
