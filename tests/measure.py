@@ -29,10 +29,16 @@ from support.otlp import Sink
 KIT = ROOT / "tests" / "bench" / "perf.py"
 UPSTREAM = 42002
 MASKING = ROOT / "tests" / "policies" / "masking"
+DETECTING = ROOT / "tests" / "policies" / "detecting"
 DOCUMENT = ROOT / "docs" / "performance.md"
-MARKER = "bench"
+MARKER, DEARER_MARKER = "bench", "dearer"
 BARS = {"S": (0.55, 0.4), "M": (0.6, 1.0), "L": (0.33, 2.0)}
 """What we want of the no-op stream's and of the Go masker's requests a second, by size."""
+DEARER = {
+    "answers recorded as well (`full`)": (MASKING, "full", "masked", {"S": 0.45, "M": 0.4, "L": 0.15}),
+    "five entities looked for in every text": (DETECTING, "request", "shape", {"M": 0.2}),
+}
+"""What costs more: the policy, the recording level, how the kit checks answers, what we want of the no-op stream's requests."""
 ALONE_SECONDS, ALONE_ROUNDS = 3, 3
 EXCHANGES = {"S": 300, "M": 100, "L": 3}
 
@@ -45,18 +51,36 @@ def main(arguments: list[str]) -> int:
     """Measure, write the document, return the kit's exit status."""
     scratch = ROOT / "var"
     scratch.mkdir(mode=0o700, exist_ok=True)
-    result = Path(tempfile.gettempdir()) / "perf" / "vecgate.json"
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="bench-") as directory, _upstream(), Sink() as sink:
-        with _gateway(Path(directory), sink) as (gateway, token):
-            target = ["--gateway", gateway.url, "--header", f"x-chroma-token: {token}", "--pid", str(gateway.process.pid)]
-            status = subprocess.run([sys.executable, KIT, *target, "--json", result, *arguments], check=False).returncode
-            if status or not result.exists():
-                return status
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="bench-") as name, _upstream(), Sink() as sink:
+        directory = Path(name)
+        with _gateway(directory / "gateway", sink) as (gateway, token):
+            result = _kit(gateway, token, arguments)
             alone = _alone(gateway, token)
-        by_stage = {size: _stages(Path(directory) / f"stages-{size}", sink, size) for size in EXCHANGES}
-    _write(json.loads(result.read_text()), alone, by_stage)
+        by_stage = {size: _stages(directory / f"stages-{size}", sink, size) for size in EXCHANGES}
+        dearer = []
+        for number, (what, (policy, level, expect, wanted)) in enumerate(DEARER.items()):
+            with _gateway(directory / f"dearer-{number}", sink, policy, level) as (gateway, token):
+                found = _kit(gateway, token, [*arguments, "--gateway-expect", expect, "--sizes", "".join(wanted)])
+            rows = _gateways(found["rows"])
+            dearer += [(what, size, rows[size]["rps"], bar, rows[size]["vs_py_noop"]) for size, bar in wanted.items()]
+    _write(result, alone, by_stage)
+    report.write(
+        DOCUMENT, DEARER_MARKER, report.table(("what costs more", "size", "requests/s", "wanted of no-op", "reached"), dearer)
+    )
     importlib.import_module("decisions").main()  # it imports this module
     return 0
+
+
+def _kit(gateway: Gateway, token: str, arguments: list[str]) -> dict[str, Any]:
+    """Return what the kit finds of a gateway. Exits where it finds its own run invalid."""
+    into = Path(tempfile.gettempdir()) / "perf" / "vecgate.json"
+    into.unlink(missing_ok=True)
+    target = ["--gateway", gateway.url, "--header", f"x-chroma-token: {token}", "--pid", str(gateway.process.pid)]
+    status = subprocess.run([sys.executable, KIT, *target, "--json", into, *arguments], check=False).returncode
+    if status or not into.exists():
+        sys.exit(status or 1)
+    found: dict[str, Any] = json.loads(into.read_text())
+    return found
 
 
 @contextmanager
@@ -73,9 +97,10 @@ def _upstream() -> Iterator[None]:
 
 
 @contextmanager
-def _gateway(directory: Path, sink: Sink) -> Iterator[tuple[Gateway, str]]:
-    audit = {"recording": "request", "otlp": sink.endpoint}
-    with running(directory, f"http://127.0.0.1:{UPSTREAM}", policy=MASKING, audit=audit) as gateway:
+def _gateway(directory: Path, sink: Sink, policy: Path = MASKING, level: str = "request") -> Iterator[tuple[Gateway, str]]:
+    directory.mkdir(exist_ok=True)
+    audit = {"recording": level, "otlp": sink.endpoint}
+    with running(directory, f"http://127.0.0.1:{UPSTREAM}", policy=policy, audit=audit) as gateway:
         time.sleep(1)
         yield gateway, gateway.issuer.token("reader", exp=int(time.time()) + 3600)
 
@@ -166,8 +191,13 @@ def _rates(rows: list[dict[str, Any]]) -> str:
     )
 
 
+def _gateways(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the gateway's own rows by size."""
+    return {row["size"]: row for row in rows if row["target"] == "gateway"}
+
+
 def _reached(rows: list[dict[str, Any]]) -> list[tuple[object, ...]]:
-    gateway = {row["size"]: row for row in rows if row["target"] == "gateway"}
+    gateway = _gateways(rows)
     return [
         (size, noop, gateway[size]["vs_py_noop"], masker, gateway[size]["vs_go_mask"])
         for size, (noop, masker) in BARS.items()
