@@ -34,6 +34,7 @@ from support.lossy import LossyFiles, PowerLoss
 
 SEGMENT_BYTES = 24 << 10
 _OPERATIONS = 120
+_MOMENTS_OF_A_LOG = 25  # after which a new one is begun, for each is read from end to end every time
 _MOMENT = 0.4
 _TRIES, _LOOK_EVERY = 600, 0.05
 _SIGNER = Signer.load("o/w", SIGNING)
@@ -149,6 +150,11 @@ def _opened(directory: Path, files: Files) -> Journal:
     raise TimeoutError
 
 
+def _shared_out(moments: int) -> list[int]:
+    """Return how many of the moments each log gets."""
+    return [min(_MOMENTS_OF_A_LOG, moments - start) for start in range(0, moments, _MOMENTS_OF_A_LOG)]
+
+
 def main() -> None:
     """Lose power, then kill, as often as the arguments say; print what was held."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -157,20 +163,28 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))  # noqa: S311 - to be had again
     options = parser.parse_args()
     print(f"seed {options.seed}")  # noqa: T201
-    with tempfile.TemporaryDirectory() as name:
-        losses = Losses(Path(name), random.Random(options.seed))  # noqa: S311
-        for _ in range(options.losses):
-            losses.lose()
-    with tempfile.TemporaryDirectory() as name:
-        kills = Kills(Path(name), random.Random(options.seed))  # noqa: S311
-        for _ in range(options.kills):
-            kills.kill()
+    chance = random.Random(options.seed)  # noqa: S311
+    started = time.monotonic()
+    lost = killed = 0
+    for moments in _shared_out(options.losses):
+        with tempfile.TemporaryDirectory() as name:
+            losses = Losses(Path(name), chance)
+            for _ in range(moments):
+                losses.lose()
+            lost += len(losses.acknowledged)
+    for moments in _shared_out(options.kills):
+        with tempfile.TemporaryDirectory() as name:
+            kills = Kills(Path(name), chance)
+            for _ in range(moments):
+                kills.kill()
+            killed += len(kills.acknowledged)
     rows = [
         ("losses of power", options.losses),
-        ("entries of that log", len(losses.acknowledged)),
+        ("entries of those logs", f"{lost:,}"),
         ("kills", options.kills),
-        ("entries that were acknowledged before one", len(kills.acknowledged)),
+        ("entries that were acknowledged before one", f"{killed:,}"),
         ("promises that were not kept", 0),  # the first would have ended this
+        ("seconds", f"{time.monotonic() - started:,.0f}"),
     ]
     text = f"Measured {datetime.now(UTC):%Y-%m-%d} on {os.cpu_count()} cores, seed {options.seed}.\n\n{table(('', ''), rows)}"
     print(text)  # noqa: T201
