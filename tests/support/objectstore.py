@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 from moto.server import ThreadedMotoServer
 
 from extproc.audit.bucket import Bucket
@@ -86,8 +87,9 @@ class ObjectStore:
 
 @contextmanager
 def object_store() -> Iterator[ObjectStore]:
-    """Run one until the block ends."""
+    """Run one until the block ends, without what another had."""
     store = ObjectStore()
+    httpx.post(f"{store.url}/moto-api/reset", trust_env=False).raise_for_status()
     try:
         yield store
     finally:
