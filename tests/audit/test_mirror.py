@@ -128,7 +128,8 @@ async def test_no_process_can_be_had(tmp_path: Path, store: ObjectStore, caplog:
     """It is said, and tried again."""
     made(tmp_path, 5)
     beside = Beside()
-    real, failed = beside.companion, []
+    real = beside.companion
+    failed: list[int] = []
 
     def companion() -> Companion:
         if not failed:
