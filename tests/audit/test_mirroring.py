@@ -204,6 +204,22 @@ def test_two_processes_of_one_log_do_not_set_the_mirror_back(store: ObjectStore,
     assert findings(store.download(bucket, tmp_path / "copy")) == []
 
 
+def test_a_checkpoint_that_somebody_deleted_has_all_looked_through(store: ObjectStore, bucket: str, tmp_path: Path) -> None:
+    """It comes again, and with it whatever else was deleted; what is there is read and left."""
+    writer = Writer(tmp_path / "audit")
+    writer.grow(300)
+    carrier = Carrier(tmp_path / "audit", "w", Bucket.open(store.task(tmp_path / "audit", bucket)))
+    carrier.carry()
+    for name in ("checkpoint", "tile/0/000"):
+        store.client.delete_object(Bucket=bucket, Key=f"r/log/w/{name}")
+    writer.stop()
+    with pytest.raises(Away):
+        carrier.carry()
+    carrier.carry()
+
+    assert findings(store.download(bucket, tmp_path / "copy")) == []
+
+
 def test_what_witnesses_signed_later_is_brought_too(store: ObjectStore, bucket: str, tmp_path: Path) -> None:
     """A checkpoint of the same size with another signature takes the place of the one before."""
     made(tmp_path, 5)
