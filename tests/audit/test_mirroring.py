@@ -20,10 +20,11 @@ from extproc.audit import mirroring, standalone
 from extproc.audit.audition import Auditor
 from extproc.audit.bucket import Away, Bucket, Conflict
 from extproc.audit.checkpoint import Checkpoint
+from extproc.audit.journal import Journal
 from extproc.audit.mirroring import Carrier
 from extproc.audit.note import parse
 from extproc.audit.orders import Frames, Task, frame
-from support.logs import SIGNER, Writer, flip, made
+from support.logs import SIGNER, FastFiles, Writer, flip, made
 from support.objectstore import ObjectStore, Spied, object_store
 
 _names = itertools.count()
@@ -243,6 +244,27 @@ def test_a_full_tile_is_cut_where_it_has_taken_a_partial_ones_place(store: Objec
     carried(store.task(tmp_path, bucket))
 
     assert findings(store.download(bucket, tmp_path / "copy")) == []
+
+
+def test_a_copy_that_is_made_while_the_mirror_grows_holds(store: ObjectStore, bucket: str, tmp_path: Path) -> None:
+    """The checkpoint is copied first, so tiles and segments may be of a later state; one of no entries is the first of all."""
+    task = store.task(tmp_path / "audit", bucket)
+    Journal(tmp_path / "audit", "w", signers=[SIGNER], segment_bytes=1 << 20, files=FastFiles()).close()
+    shown = []
+    for growth in (0, 40, 300, 300):
+        if growth:
+            writer = Writer(tmp_path / "audit", segment_bytes=4 << 10)
+            writer.grow(growth)
+            writer.stop()
+        carried(task)
+        shown.append(store.objects(bucket)["r/log/w/checkpoint"])
+    copy = store.download(bucket, tmp_path / "copy")
+    found = []
+    for content in shown:
+        (copy / "log" / "w" / "checkpoint").write_bytes(content)
+        found.append((Checkpoint.parse(parse(content).text).size, findings(copy)))
+
+    assert found == [(0, []), (42, []), (344, []), (646, [])]
 
 
 def test_locked_objects_stay_for_their_time(store: ObjectStore, tmp_path: Path) -> None:
