@@ -72,7 +72,7 @@ soak: venv ## measure memory over 200,000 mixed requests: a quarter of an hour, 
 evidence: venv ## measure durable entries and verification beside bare hashing, and the index of sessions: ten minutes, results in docs/performance.md
 	PYTHONPATH=tests $(BIN)/python -m chaos.cost $(EVIDENCE_ARGS)
 
-moments: venv ## fail power and kill -9 at 200 random moments each, and hold every promise of the log: MOMENTS_ARGS="--seed 1"
+moments: venv ## fail power and kill -9 at 200 random moments each, tamper 200 times, and hold every promise of the log: MOMENTS_ARGS="--seed 1"
 	PYTHONPATH=tests $(BIN)/python -m chaos.moments $(MOMENTS_ARGS)
 
 tenancy: venv ## have three tenants at work at once on the same ids, against a model: TENANCY_ARGS="--steps 20000 --seed 1"

@@ -40,6 +40,7 @@ def verify(  # noqa: PLR0917 - the command line names each
     key: Keys = None,
     config: ConfigFile = None,
     leaves_only: Annotated[bool, typer.Option("--leaves-only", help="There is only log/, without private/.")] = False,
+    mirrored: Annotated[bool, typer.Option("--mirrored", help="It is a copy of a mirror: no keys, no last segment.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Verify every log below a directory, or one proof; exit 1 and name the first thing that does not hold."""
@@ -50,7 +51,7 @@ def verify(  # noqa: PLR0917 - the command line names each
         _verify_proof(directory, keys, as_json=as_json)
         return
     earlier = [read_checkpoint(path) for path in since or ()]
-    auditor = Auditor(directory=directory, keys=keys, since=earlier, leaves_only=leaves_only)
+    auditor = Auditor(directory=directory, keys=keys, since=earlier, leaves_only=leaves_only, mirrored=mirrored)
     with _progress() as progress:
         found = auditor.audit(progress)
     if not keys:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -11,10 +14,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from extproc.audit import keys, retention
+from extproc.audit.entry import Entry
 from extproc.audit.ledger import Ledger
+from extproc.audit.mirror import Mirror
 from extproc.audit.note import Signer
-from extproc.audit.orders import Witness
+from extproc.audit.orders import Task, Witness
 from extproc.authorities import system_authorities
+from extproc.companion import Companion
 from extproc.config import opa_path, secret_references
 from extproc.config.forms import Url
 from extproc.config.types import Config, Database, UpstreamTls
@@ -225,6 +231,44 @@ async def keep(config: Config, name: str, ledger: Ledger) -> None:
     """Remove from one process's log what is older than the configuration has it kept, for as long as that may take."""
     if config.audit.retention is not None:
         await retention.follow(config.audit.directory, name, config.audit.retention, log=ledger, clock=time.time_ns)
+
+
+def open_mirror(config: Config, name: str, safe: Safe, ledger: Ledger) -> Mirror:
+    """Return what mirrors the log of one process, where that is configured. Raises `ConfigError` where a library is missing."""
+
+    async def alert() -> None:
+        await ledger.append(Entry(kind="alert", time_ns=time.time_ns(), reasons=("mirror_conflict",)))
+
+    return Mirror(mirror_task(config, name, safe), companion=_mirroring, alert=alert)
+
+
+def mirror_task(config: Config, name: str, safe: Safe) -> Callable[[], Task] | None:
+    """Return what says where the log of one process is mirrored to; it may raise `SecretMissing`. Raises `ConfigError`."""
+    mirror = config.audit.mirror
+    if mirror is None:
+        return None
+    if importlib.util.find_spec("boto3") is None:
+        raise ConfigError("audit.mirror: needs a library; install `vecgate[aws]`")
+    replica = mirror.replica or socket.gethostname()
+    access, secret = (safe.source(each) if each else None for each in (mirror.access_key, mirror.secret_key))
+    return lambda: Task(
+        directory=str(config.audit.directory.absolute()),
+        worker=name,
+        bucket=mirror.bucket,
+        prefix="/".join([*filter(None, (mirror.prefix, replica)), ""]),
+        every=mirror.every,
+        endpoint=str(mirror.endpoint) if mirror.endpoint else None,
+        region=mirror.region,
+        access_key=access.load().reveal().decode() if access else None,
+        secret_key=secret.load().reveal().decode() if secret else None,
+        locked=mirror.object_lock,
+    )
+
+
+def _mirroring() -> Companion:
+    """Start the process, with what AWS's own chain goes by."""
+    inherited = [name for name in os.environ if name.startswith("AWS_")]
+    return Companion("extproc.audit.mirroring", [*inherited, "HOME"])
 
 
 def _keys(config: Config) -> keys.Keys:

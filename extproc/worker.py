@@ -31,6 +31,7 @@ from extproc.configured import (
     load_engine,
     mask_key,
     open_ledger,
+    open_mirror,
     open_safe,
     open_store,
     signed_by,
@@ -88,6 +89,7 @@ async def serve(config: Config, index: int) -> None:
             await policy.look()
     engine = DecisionCache(policy, clock=time.time)
     ledger = open_ledger(config, name)
+    mirror = open_mirror(config, name, safe, ledger)
     try:
         generation = Generation(config.service.socket.with_suffix(".generation"))
         reservations = Reservations(config.service.socket.with_suffix(".reservations"), clock=time.monotonic)
@@ -118,14 +120,14 @@ async def serve(config: Config, index: int) -> None:
         ]
         for task in following:
             task.add_done_callback(lambda _: stop.set())  # by itself it ends of a defect alone, and so does the worker then
-        keeping = asyncio.create_task(keep(config, name, ledger))
+        keeping = [asyncio.create_task(each) for each in (keep(config, name, ledger), mirror.follow())]
         reminding = [asyncio.create_task(each.observation.follow()) for each in guards.values() if each.observation]
         await flood.sum_up()  # what a killed worker of this name had counted
         await server.start()
         settle_objects()
         await stop.wait()
         await server.drain(_GRACE)
-        for task in (*following, keeping, *reminding):
+        for task in (*following, *keeping, *reminding):
             task.cancel()
         for upstream in upstreams.values():
             await upstream.close()
@@ -138,6 +140,7 @@ async def serve(config: Config, index: int) -> None:
         watch.close()
         await engine.close()
         await ledger.close()
+        await mirror.close()
 
 
 def _flood(config: Config, name: str, ledger: Ledger) -> Flood:

@@ -54,6 +54,19 @@ def test_what_does_not_hold_is_told_in_one_line(tmp_path: Path) -> None:
     }
 
 
+def test_a_copy_of_a_mirror_has_no_keys_and_not_the_last_segment(tmp_path: Path) -> None:
+    """Taken for what it is with ``--mirrored``, and without it for a log whose records are gone."""
+    made(tmp_path / "audit", 100)
+    private = tmp_path / "audit" / "private" / "w"
+    for path in (*private.glob("*.keys"), max(private.glob("*.seal"))):
+        path.unlink()
+    known = audit("verify", "audit", "--key", KEY, "--mirrored", directory=tmp_path)
+    taken_for_a_log = audit("verify", "audit", "--key", KEY, directory=tmp_path)
+
+    assert (known.returncode, known.stdout, known.stderr) == (0, "o/w: 102 entries hold\n", "")
+    assert (taken_for_a_log.returncode, taken_for_a_log.stdout) == (1, "")
+
+
 def test_a_log_that_was_set_back_is_told(tmp_path: Path) -> None:
     """`--since` takes a checkpoint that somebody kept."""
     (tmp_path / "kept").write_bytes(made(tmp_path / "later", 9).content)

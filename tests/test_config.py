@@ -734,3 +734,39 @@ def test_who_decides(tmp_path: Path, policy: str) -> None:
 def test_what_does_not_go_together_about_who_decides(tmp_path: Path, policy: str, said: str) -> None:
     """Whoever answers in OPA's place decides, so it is verified; and no key is there for nothing."""
     assert f": {said}" in complaint(tmp_path, re.sub(r"^policy: .*$", policy, LEAST, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("mirror", "said"),
+    [
+        ("{}", "audit.mirror: `bucket` is missing"),
+        ("{bucket: b, endpoint: 'http://store.example:9000'}", "audit.mirror.endpoint: must be https:// off loopback"),
+        ("{bucket: b, access_key: {env: ID}}", "audit.mirror: `access_key` and `secret_key` go together"),
+        ("{bucket: b, access_key: {env: ID}, secret_key: s3cret}", "audit.mirror.secret_key: a secret is never written"),
+        ("{bucket: b, access_key: {vault: a#b}, secret_key: {vault: a#c}}", "audit.mirror.access_key: is in Vault"),
+        ("{bucket: b, prefix: a/}", "audit.mirror.prefix: must be a path"),
+        ("{bucket: b, replica: a/b}", "audit.mirror.replica: must be the name of a host"),
+        ("{bucket: b, object_lock: 1h}", "audit.mirror.object_lock: must be"),
+        ("{bucket: b, keys: true}", "audit.mirror.keys: is an unknown key"),
+    ],
+)
+def test_what_does_not_go_together_about_the_mirror(tmp_path: Path, mirror: str, said: str) -> None:
+    """Evidence crosses encrypted, each key of a pair needs the other, and key slots cannot be asked for."""
+    found = complaint(tmp_path, f"{LEAST}audit: {{mirror: {mirror}}}\n")
+
+    assert f": {said}" in found
+    assert "s3cret" not in found
+
+
+def test_a_mirror_as_the_documentation_has_it(tmp_path: Path) -> None:
+    """A bucket is enough; whatever else may be said is read."""
+    whole = "{bucket: b, prefix: p/q, replica: vecgate-0, endpoint: 'http://127.0.0.1:9000', region: r, object_lock: 400d}"
+    file = tmp_path / "vecgate.yaml"
+    found = []
+    for mirror in ("{bucket: b}", whole):
+        file.write_text(f"{LEAST}audit: {{mirror: {mirror}}}\n")
+        read = load(file).audit.mirror
+        assert read is not None
+        found.append((read.bucket, read.prefix, read.replica, read.object_lock, read.every))
+
+    assert found == [("b", None, None, None, 10.0), ("b", "p/q", "vecgate-0", 400 * 86400.0, 10.0)]

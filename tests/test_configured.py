@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,14 +17,14 @@ import yaml
 
 from extproc.check import check
 from extproc.config import load
-from extproc.configured import load_engine, open_safe
+from extproc.configured import load_engine, mirror_task, open_safe
 from extproc.decision import Input
 from extproc.engines.build import build
 from extproc.engines.embedded import EmbeddedEngine
 from extproc.engines.opa import OpaEngine
 from extproc.engines.signature import SigningKey
 from extproc.engines.source import Source
-from extproc.errors import ConfigError, EngineError
+from extproc.errors import ConfigError, EngineError, SecretMissing
 from extproc.up.bundles import BundleServer
 from support.asking import asked
 from support.certificates import self_signed
@@ -268,3 +270,48 @@ def test_words_of_a_bundle_file_are_checked_too(stage: Stage) -> None:
     (stage.folder / "policy.tar.gz").write_bytes(build({"p.rego": rules}, Path(), stage.key).archive)
     with pytest.raises(ConfigError, match=r"policy\.tar\.gz/p\.rego:3: there is no action `serch`"):
         check(stage.write({"bundle": "policy.tar.gz", "verification_key": "policy.pub"}))
+
+
+@pytest.mark.parametrize(
+    ("mirror", "prefix"),
+    [
+        ({"replica": "one"}, "one/"),
+        ({"replica": "one", "prefix": "a/b"}, "a/b/one/"),
+        ({}, f"{socket.gethostname()}/"),
+    ],
+)
+def test_each_replica_has_a_prefix_of_its_own_in_the_mirror(tmp_path: Path, mirror: dict[str, str], prefix: str) -> None:
+    """The machine's name where none is given; the keys to the store are read each time."""
+    keys = {name: {"file": f"{name}.key"} for name in ("access_key", "secret_key")}
+    file = tmp_path / "vecgate.yaml"
+    policy = {"policy": {"bundle": "rego"}}
+    file.write_text(yaml.safe_dump(CONFIG | policy | {"audit": {"mirror": {"bucket": "b", **keys, **mirror}}}))
+    config = load(file)
+    task = mirror_task(config, "worker-0", open_safe(config))
+    assert task is not None
+    with pytest.raises(SecretMissing):
+        task()
+    found = []
+    for secret in ("one", "two"):
+        for name in keys:
+            (tmp_path / f"{name}.key").write_text(f"{name}-{secret}\n")
+        told = task()
+        found.append((told.prefix, told.worker, told.access_key, told.secret_key))
+
+    assert found == [(prefix, "worker-0", f"access_key-{each}", f"secret_key-{each}") for each in ("one", "two")]
+
+
+def test_a_mirror_without_its_library_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what to install; without a mirror the library is not needed."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    file = tmp_path / "vecgate.yaml"
+    found = []
+    for audit in ({"mirror": {"bucket": "b"}}, {}):
+        file.write_text(yaml.safe_dump(CONFIG | {"policy": {"bundle": "rego"}, "audit": audit}))
+        config = load(file)
+        try:
+            found.append(str(mirror_task(config, "worker-0", open_safe(config))))
+        except ConfigError as error:
+            found.append(str(error))
+
+    assert found == ["audit.mirror: needs a library; install `vecgate[aws]`", "None"]

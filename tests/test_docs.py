@@ -23,6 +23,7 @@ from extproc.__main__ import app, policy_app
 from extproc.audit import spans
 from extproc.audit.leaf import Leaf
 from extproc.config import load
+from extproc.config.evidence import Mirror
 from extproc.config.schema import schema
 from extproc.decision import decode
 from extproc.demo.tickets import tickets
@@ -166,6 +167,7 @@ UNWRITTEN_DEFAULTS = {
     "identity.issuers[].jwks.cache": "`5m`",
     "identity.issuers[].max_lifetime": "`24h`",
     "audit.heartbeat": "`10m`",
+    "audit.mirror.every": "`10s`",
     "secrets.refresh": "`30s`",
     "secrets.stale": "`10m`",
     "limits.locks_age": "`30s`",
@@ -191,6 +193,7 @@ def test_defaults_in_words_are_so(tmp_path: Path) -> None:
 
     assert (issuer.audiences, issuer.max_lifetime) == (("vecgate",), 24 * 3600)
     assert (config.audit.retiring_keys, config.audit.heartbeat) == ((), 600)
+    assert Mirror(bucket="b").every == 10
     assert (config.limits.body, config.limits.message_timeout, config.limits.locks_age) == (64 << 20, 10, 30)
     assert (issuer.jwks.cache, config.secrets.refresh, config.secrets.stale) == (300, 30, 600)
 

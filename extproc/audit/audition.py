@@ -40,6 +40,7 @@ class Auditor:
     keys: Sequence[Verifier] = ()
     since: Sequence[Note] = ()
     leaves_only: bool = False
+    mirrored: bool = False
 
     def audit(self, progress: Progress = lambda _log, _done, _all: None) -> Audition:
         """Return what was found. Raises `AuditError` where there is nothing to verify."""
@@ -65,6 +66,7 @@ class Auditor:
                 given=self.keys,
                 since=[each for each in self.since if Checkpoint.parse(each.text).origin.endswith(f"/{worker}")],
                 leaves_only=self.leaves_only,
+                mirrored=self.mirrored,
                 progress=lambda done, all_: progress(worker, done, all_),
             )
             try:

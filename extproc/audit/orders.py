@@ -36,6 +36,29 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
     patience: float
 
 
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process that mirrors a log is told: which log, to where, and the seconds after which it looks anew.
+
+    Keys in `bucket` begin with `prefix`. `access_key` and `secret_key` go together; `locked` is how many seconds nobody may
+    change or delete what was written.
+    """
+
+    directory: str
+    worker: str
+    bucket: str
+    prefix: str
+    every: float
+    endpoint: str | None = None
+    region: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+    locked: float | None = None
+
+    def __repr__(self) -> str:
+        """Return it without the key."""
+        return f"Task({self.worker} to {self.bucket}/{self.prefix})"
+
+
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
     """The first thing a clerk is told. `least` is how many entries are known to be there; times are seconds.
 
@@ -101,7 +124,7 @@ _order: Final[msgspec.json.Decoder[Order]] = msgspec.json.Decoder(Order)
 _results: Final = msgspec.json.Decoder(list[Result])
 
 
-def frame(message: Opening | Recovered | Unready | Order | Errand | list[Result] | str) -> bytes:
+def frame(message: Opening | Recovered | Unready | Order | Errand | Task | list[Result] | str) -> bytes:
     """Return `message` in its frame. Raises `AuditError` for text that has no UTF-8 form."""
     try:
         content = _ENCODE(message)

@@ -69,9 +69,7 @@ def verify(text: str, verifiers: Sequence[Verifier]) -> Proven:
     if not any(verifier.name == checkpoint.origin for verifier in note.verify(shown, verifiers)):
         raise Unverified("none of the keys has signed the checkpoint of this proof")
     try:
-        leaf, *hashes = [
-            base64.b64decode(each, validate=True) for each in (extra.removeprefix("extra "), *encoded[: len(encoded) - 2])
-        ]
+        leaf, *hashes = [_decoded(each) for each in (extra.removeprefix("extra "), *encoded[: len(encoded) - 2])]
         root = merkle.root_above(merkle.leaf_hash(leaf), int(found[1]), checkpoint.size, hashes)
     except (binascii.Error, ValueError) as error:
         raise Unverified("this proof is malformed") from error
@@ -82,3 +80,11 @@ def verify(text: str, verifiers: Sequence[Verifier]) -> Proven:
 
 def _encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def _decoded(text: str) -> bytes:
+    """Return the bytes. Raises `ValueError`, also where the last character says more than they hold: a proof has one form."""
+    found = base64.b64decode(text, validate=True)
+    if _encoded(found) != text:
+        raise ValueError
+    return found

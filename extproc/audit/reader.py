@@ -103,7 +103,7 @@ def read_entries(directory: Path, worker: str, sealing_key: Secret, start: int =
             if kept.slot == ERASED:
                 yield leaf, None
                 continue
-            key = wrapper.key(kept.slot, index)
+            key = wrapper.key(kept.slot or b"", index)
             hidden = sealer.open_private(kept.private, key, index)
             recording = sealer.open_recording(kept.recording, key, index) if kept.recording else None
             yield leaf, Opened(private=hidden.private, salts=hidden.salts, recording=recording)

@@ -65,11 +65,11 @@ def said(leaf: bytes, origin: str, index: int) -> Said | None:
 
 
 class Kept(msgspec.Struct, frozen=True, gc=False):
-    """One record as it lies there: its place in a segment, and its key slot."""
+    """One record as it lies there: its place in a segment, and its key slot; None in a mirror, which has no keys."""
 
     segment: memoryview
     whole: Whole
-    slot: bytes
+    slot: bytes | None
     file: str
 
     @property
@@ -92,20 +92,22 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
         recording = sha256(segment[whole.recording : whole.end]).hexdigest() if whole.end > whole.recording else None
         if recording != told.recording.sha256:
             raise Finding(self.file, "the recording is not the one that the leaf commits to", told.index)
-        if sha256(self.slot).hexdigest() != told.key and self.slot != ERASED:
+        if self.slot is not None and sha256(self.slot).hexdigest() != told.key and self.slot != ERASED:
             raise Finding(f"{self.file[:-4]}keys", "the key is not the one that the leaf commits to", told.index)
 
 
 class Records:
     """The records in `folder`, from the segment with the entry `start` on; `first` is the index of the first that there is.
 
-    Once they were read, `torn` is the bytes of an unfinished one, and `orderly` whether nothing lies behind the last.
+    A `mirrored` folder has no keys, and only segments that are full. Once they were read, `torn` is the bytes of an unfinished
+    one, and `orderly` whether nothing lies behind the last.
     """
 
-    def __init__(self, folder: Path, start: int = 0) -> None:
+    def __init__(self, folder: Path, start: int = 0, *, mirrored: bool = False) -> None:
         self._folder = folder
         self._firsts = segments.since(folder, start)
         self.first = self._firsts[0] if self._firsts else 0
+        self._mirrored = mirrored
         self.torn = 0
         self.orderly = True
 
@@ -115,19 +117,20 @@ class Records:
             file = f"private/{self._folder.name}/{segments.name(first, 'seal')}"
             try:
                 segment = (self._folder / segments.name(first, "seal")).read_bytes()
-                slots = (self._folder / segments.name(first, "keys")).read_bytes()
+                slots = None if self._mirrored else (self._folder / segments.name(first, "keys")).read_bytes()
                 view = memoryview(segment)
                 index, end = first, segments.HEADER_BYTES
                 for whole in segments.scan(segment, first):
                     at = (index - first) * SLOT_BYTES
-                    yield Kept(view, whole, slots[at : at + SLOT_BYTES], file)
+                    yield Kept(view, whole, None if slots is None else slots[at : at + SLOT_BYTES], file)
                     index, end = index + 1, whole.end
             except (OSError, AuditError) as error:
                 raise Finding(file, error.strerror or "cannot be read" if isinstance(error, OSError) else str(error)) from error
-            if following is None:
+            room = len(segment) - end + (0 if slots is None else abs(len(slots) - (index - first) * SLOT_BYTES))
+            if following is None and not self._mirrored:
                 self.torn = len(segment[end:].rstrip(b"\0"))
-                self.orderly = (end, (index - first) * SLOT_BYTES) == (len(segment), len(slots))
-            elif index != following:
+                self.orderly = not room
+            elif following is not None and index != following:
                 raise Finding(file, "the record is damaged or gone", index)
-            elif end != len(segment) or len(slots) != (index - first) * SLOT_BYTES:
+            elif room:
                 raise Finding(file, "something follows the last record")

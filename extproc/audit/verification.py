@@ -51,7 +51,8 @@ class Verified:
 class Verification:
     """Verifies the log of `worker` below `directory`.
 
-    `given` are keys that count, `since` earlier checkpoints of this log. With `leaves_only` the records are not looked at.
+    `given` are keys that count, `since` earlier checkpoints of this log. With `leaves_only` the records are not looked at; of a
+    `mirrored` log there are no keys, and no records after the last full segment.
     `progress` is told how many entries of how many were read.
     """
 
@@ -63,6 +64,7 @@ class Verification:
         given: Sequence[Verifier] = (),
         since: Sequence[Note] = (),
         leaves_only: bool = False,
+        mirrored: bool = False,
         progress: Callable[[int, int], None] = lambda _done, _all: None,
     ) -> None:
         self._place = Place.of(directory, worker)
@@ -71,7 +73,8 @@ class Verification:
         self._given = given
         self._since = since
         self._progress = progress
-        self._records = None if leaves_only else Records(self._place.private)
+        self._records = None if leaves_only else Records(self._place.private, mirrored=mirrored)
+        self._mirrored = mirrored
         self._ascent = Ascent(self._meet)
         self._beyond: dict[tuple[int | None, int], bytes] = {}  # what tiles hold that no checkpoint is about
         self._first = 0 if self._records is None else self._records.first
@@ -188,6 +191,8 @@ class Verification:
 
     def _agree(self, leaf: bytes, told: Said, kept: Iterator[Kept]) -> None:
         found = next(kept, None)
+        if found is None and self._mirrored:
+            return
         if found is None:
             raise Finding(f"private/{self._worker}", "the record is damaged or gone", told.index)
         found.agree(leaf, told)
@@ -279,7 +284,7 @@ class Verification:
         content = self._beyond.get((tile.level, tile.number))
         if content is None and self._published.has(full := tile._replace(width=WIDTH)):
             content = self._published.read(full)
-        if self._records is None and (content is None or found.startswith(content)):
+        if (self._records is None or self._mirrored) and (content is None or found.startswith(content)):
             return True  # of entries that only the records hold
         return content is not None and content.startswith(found)
 

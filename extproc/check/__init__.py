@@ -24,7 +24,7 @@ from extproc.check.policy_words import Kind, Word, policy_words
 from extproc.check.secrets import secret_warnings
 from extproc.config import load
 from extproc.config.types import Config, Database, EngineName
-from extproc.configured import ADMINISTRATION, administers, looked_up, opa_server
+from extproc.configured import ADMINISTRATION, administers, looked_up, mirror_task, opa_server, open_safe
 from extproc.decision import STRENGTH
 from extproc.detectors import catalogue
 from extproc.engines.build import build
@@ -52,6 +52,7 @@ def check(path: Path) -> list[str]:
     warnings = [warning for database in config.databases for warning in _database_warnings(database)]
     warnings += issuer_warnings(config)
     warnings += secret_warnings(config)
+    mirror_task(config, "worker-0", open_safe(config))  # raises where a library is missing
     private_directory(config.service.socket.parent)
     _check_writable(config.audit.directory, "the audit log")
     if config.store.path is not None:

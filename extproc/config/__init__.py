@@ -109,6 +109,8 @@ def _complaints(config: Config) -> Iterator[Complaint]:
     yield from _about_policy(config.policy)
     yield from _about_secrets(config)
     yield from _about_store(config)
+    if config.audit.mirror:
+        yield from config.audit.mirror.complaints()
     yield from _repeated(_places("masking.keys", "id", config.masking.keys), [key.id for key in config.masking.keys])
     yield from _about_recognisers(config)
     if max(len(bytes(path)) for path in (*socket_paths(config), admin_path(config))) > _LONGEST_SOCKET:
@@ -193,6 +195,9 @@ def secret_references(config: Config) -> Iterator[tuple[str, SecretReference]]:
         yield f"masking.keys[{index}].value", key.value
     if config.policy.engine == "opa" and config.policy.opa.token:
         yield "policy.opa.token", config.policy.opa.token
+    if config.audit.mirror and config.audit.mirror.access_key and config.audit.mirror.secret_key:
+        yield "audit.mirror.access_key", config.audit.mirror.access_key
+        yield "audit.mirror.secret_key", config.audit.mirror.secret_key
 
 
 def _about_secrets(config: Config) -> Iterator[Complaint]:

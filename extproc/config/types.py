@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
+from extproc.config.evidence import Audit
 from extproc.config.forms import (
     AnyUrl,
     Authority,
@@ -21,7 +22,6 @@ from extproc.config.forms import (
     HostName,
     ListenAddress,
     Name,
-    Origin,
     Phrase,
     Size,
     SpiffeId,
@@ -34,13 +34,10 @@ from extproc.config.forms import (
 from extproc.config.keepers import Secrets
 from extproc.config.notes import Certificate, DistantValue, HiddenValue, Range
 from extproc.detection.custom import Validator
-from extproc.secret import SecretFile
 
 EngineName = Literal["chroma", "qdrant", "weaviate", "milvus", "pinecone", "opensearch", "elasticsearch"]
 
 
-AUDIT_KEY: Final = SecretFile(path=Path("var/keys/audit.key"))
-SEALING_KEY: Final = SecretFile(path=Path("var/keys/sealing.key"))
 STORE: Final = StoreUrl(path=Path("var/vecgate.db"))
 OPA_URL: Final = Url(scheme="http", host="127.0.0.1", port=8181)
 
@@ -179,33 +176,6 @@ class Policy:
     verification_key: Annotated[Certificate | None, "public key that verifies a bundle file, PEM"] = None
     opa: Annotated[Opa, "the OPA server (opa)"] = field(default_factory=Opa)
     entrypoint: Annotated[Entrypoint, "the rule that is the decision"] = "vecgate/authz/decision"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Witness:
-    """Who signs checkpoints as well, after having seen that the log only grew (c2sp.org/tlog-witness)."""
-
-    key: Annotated[Text, "its verifier key: NAME+ID+KEY"]
-    url: Annotated[AnyUrl, "where it takes checkpoints, without add-checkpoint"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
-    """Where evidence goes and how much of it is kept."""
-
-    directory: Annotated[Path, "logs, segments and recordings"] = Path("var/audit")
-    origin: Annotated[Origin, "name of the log; a worker's is <origin>/<worker>"] = "vecgate.example/prod"
-    recording: Annotated[Literal["metadata", "request", "full"], "the default; policy changes it per operation"] = "request"
-    identifiers: Annotated[Literal["clear", "pseudonym"], "user ids in spans: as they are, or keyed hashes"] = "clear"
-    signing_key: Annotated[HiddenValue, "signs checkpoints; created, 0600, when absent"] = AUDIT_KEY
-    retiring_keys: Annotated[tuple[HiddenValue, ...], "former signing keys, which still sign beside the current one"] = ()
-    heartbeat: Annotated[Duration, Range(least=1, most=86400), "after so long without entries there is one that says so"] = (
-        600.0
-    )
-    retention: Annotated[Duration | None, Range(least=86400, most=36525 * 86400), "how long private parts are kept"] = None
-    witnesses: Annotated[tuple[Witness, ...], "who signs checkpoints as well"] = ()
-    sealing_key: Annotated[HiddenValue, "wraps the keys of entries and recordings; created, 0600, when absent"] = SEALING_KEY
-    otlp: Annotated[BaseUrl | None, "OpenTelemetry collector, OTLP over gRPC"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,17 @@ from extproc.audit.entry import Entry
 from extproc.audit.ledger import Ledger
 from extproc.config import control_path
 from extproc.config.types import Config
-from extproc.configured import identifier, keep, load_administration, mask_keys, open_ledger, open_safe, open_store, signed_by
+from extproc.configured import (
+    identifier,
+    keep,
+    load_administration,
+    mask_keys,
+    open_ledger,
+    open_mirror,
+    open_safe,
+    open_store,
+    signed_by,
+)
 from extproc.control.acts import Acts
 from extproc.control.admins import Admins
 from extproc.control.app import Table, application
@@ -63,6 +73,7 @@ async def serve(config: Config) -> None:
     engine = load_administration(config, safe)
     judge = engine or Admins(config.control.admins)
     ledger = open_ledger(config, LOG)
+    mirror = open_mirror(config, LOG, safe, ledger)
     try:
         acts = Acts(judge=judge, log=ledger, clock=time.time_ns, locks=locks)
         known, table = identifier(config, CREDENTIAL_HEADERS), _table(config, acts, safe)
@@ -73,13 +84,13 @@ async def serve(config: Config) -> None:
             following.append(asyncio.create_task(engine.follow(lambda revision: _told(ledger, revision))))
         for task in following:
             task.add_done_callback(lambda _: _stop(server))  # by itself it ends of a defect alone, and so do we then
-        keeping = asyncio.create_task(keep(config, LOG, ledger))
+        keeping = [asyncio.create_task(each) for each in (keep(config, LOG, ledger), mirror.follow())]
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, server)
         await server.serve()
         await ledger.append(_mark("stop", judge.revision))
-        for task in (*following, keeping):
+        for task in (*following, *keeping):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
@@ -88,6 +99,7 @@ async def serve(config: Config) -> None:
         if engine is not None:
             await engine.close()
         await ledger.close()
+        await mirror.close()
 
 
 def _table(config: Config, acts: Acts, safe: Safe) -> Table:

@@ -1,8 +1,8 @@
-"""A log whose power fails, or whose process is killed, at random moments, over and over: ``python -m chaos.moments``.
+"""Logs whose power fails, whose process is killed, or that are tampered with, over and over: ``python -m chaos.moments``.
 
 After each loss the log is opened again and held against what was acknowledged and what was signed before: every acknowledged
 entry is there, in its place; every checkpoint that anybody could have seen is still one of this log; and a verifier finds
-nothing.
+nothing. Then a large log is tampered with, once in each copy, and every time the verifier must find something.
 """
 
 from __future__ import annotations
@@ -30,11 +30,14 @@ from extproc.audit.scribe import Scribe
 from extproc.audit.verification import Verification
 from extproc.errors import AuditError
 from support.evidence import KEY, SIGNING, entry
+from support.logs import copies, made, tamper, told
 from support.lossy import LossyFiles, PowerLoss
 
 SEGMENT_BYTES = 24 << 10
 _OPERATIONS = 120
+_MOMENTS_OF_A_LOG = 25  # after which a new one is begun, for each is read from end to end every time
 _MOMENT = 0.4
+_LARGE_SEGMENT = 4 << 20
 _TRIES, _LOOK_EVERY = 600, 0.05
 _SIGNER = Signer.load("o/w", SIGNING)
 
@@ -137,6 +140,15 @@ class Kills:
         assert there == self.acknowledged
 
 
+def tampered(directory: Path, chance: random.Random, *, entries: int, times: int) -> None:
+    """Tamper with copies of one large log. Raises `AssertionError` for one that is taken for whole, or that was and is not."""
+    made(directory / "audit", entries, segment_bytes=_LARGE_SEGMENT)
+    assert told(directory / "audit") == []
+    for scratch in copies(directory / "audit", directory / "scratch", times):
+        done = tamper(scratch, chance)
+        assert told(scratch) != [], done
+
+
 def _opened(directory: Path, files: Files) -> Journal:
     """Open the log, as soon as a clerk that was left alone has tidied up."""
     for _ in range(_TRIES):
@@ -149,28 +161,47 @@ def _opened(directory: Path, files: Files) -> Journal:
     raise TimeoutError
 
 
+def _shared_out(moments: int) -> list[int]:
+    """Return how many of the moments each log gets."""
+    return [min(_MOMENTS_OF_A_LOG, moments - start) for start in range(0, moments, _MOMENTS_OF_A_LOG)]
+
+
 def main() -> None:
-    """Lose power, then kill, as often as the arguments say; print what was held."""
+    """Lose power, kill, and tamper, as often as the arguments say; print what was held."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--losses", type=int, default=200)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--tampers", type=int, default=200)
+    parser.add_argument("--entries", type=int, default=50_000, help="of the log that is tampered with")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))  # noqa: S311 - to be had again
     options = parser.parse_args()
     print(f"seed {options.seed}")  # noqa: T201
+    chance = random.Random(options.seed)  # noqa: S311
+    started = time.monotonic()
+    lost = killed = 0
+    for moments in _shared_out(options.losses):
+        with tempfile.TemporaryDirectory() as name:
+            losses = Losses(Path(name), chance)
+            for _ in range(moments):
+                losses.lose()
+            lost += len(losses.acknowledged)
+    for moments in _shared_out(options.kills):
+        with tempfile.TemporaryDirectory() as name:
+            kills = Kills(Path(name), chance)
+            for _ in range(moments):
+                kills.kill()
+            killed += len(kills.acknowledged)
     with tempfile.TemporaryDirectory() as name:
-        losses = Losses(Path(name), random.Random(options.seed))  # noqa: S311
-        for _ in range(options.losses):
-            losses.lose()
-    with tempfile.TemporaryDirectory() as name:
-        kills = Kills(Path(name), random.Random(options.seed))  # noqa: S311
-        for _ in range(options.kills):
-            kills.kill()
+        tampered(Path(name), chance, entries=options.entries, times=options.tampers)
     rows = [
         ("losses of power", options.losses),
-        ("entries of that log", len(losses.acknowledged)),
+        ("entries of those logs", f"{lost:,}"),
         ("kills", options.kills),
-        ("entries that were acknowledged before one", len(kills.acknowledged)),
+        ("entries that were acknowledged before one", f"{killed:,}"),
+        ("tampers with another log, each found", options.tampers),
+        ("entries of that log", f"{options.entries:,}"),
         ("promises that were not kept", 0),  # the first would have ended this
+        ("seconds", f"{time.monotonic() - started:,.0f}"),
     ]
     text = f"Measured {datetime.now(UTC):%Y-%m-%d} on {os.cpu_count()} cores, seed {options.seed}.\n\n{table(('', ''), rows)}"
     print(text)  # noqa: T201
