@@ -107,9 +107,6 @@ class _Unsynced(Files):
         """Cut and do not wait."""
         os.ftruncate(descriptor, length)
 
-    def sync(self, descriptor: int) -> None:
-        """Do not wait."""
-
     def sync_folder(self, folder: Path) -> None:
         """Do not wait."""
 
