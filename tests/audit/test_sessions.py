@@ -16,8 +16,11 @@ from extproc.audit import reader
 from extproc.audit.entry import Entry, Fact, Private, Recording
 from extproc.audit.sealing import ERASED, SLOT_BYTES
 from extproc.audit.sessions import Index, Session, Wanted
+from extproc.store import Store
+from extproc.store.tables import FOLLOWED, PLACES, SEEN, SESSIONS
 from support.evidence import KEY, PRINCIPAL, SECOND, SOURCE
 from support.logs import Writer
+from support.postgresql import PASSWORD, PostgreSQL, postgresql
 
 MARCH = 1_772_323_200 * SECOND  # 2026-03-01
 PEOPLE = [
@@ -49,12 +52,23 @@ def outcome(number: int) -> Entry:
     )
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    """Return an empty database."""
-    made = sa.create_engine(f"sqlite:///{tmp_path / 'index.db'}")
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL server."""
+    with postgresql() as found:
+        yield found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Return a store; that of PostgreSQL has the sessions of tests before, whose logs are others."""
+    if request.param == "sqlite":
+        made = Store.open(path=tmp_path / "index.db")
+    else:
+        server: PostgreSQL = request.getfixturevalue("server")
+        made = Store.open(path=None, url=server.url, password=lambda: PASSWORD)
     yield made
-    made.dispose()
+    made.close()
 
 
 @pytest.fixture
@@ -68,11 +82,10 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "audit"
 
 
-def everything(engine: sa.Engine) -> list[list[Any]]:
-    """Return all rows of all tables."""
-    with engine.connect() as connection:
-        tables = sorted(sa.inspect(engine).get_table_names())
-        return [sorted(map(repr, connection.execute(sa.text(f'SELECT * FROM "{table}"')))) for table in tables]  # noqa: S608
+def everything(store: Store) -> list[list[Any]]:
+    """Return all rows of the index."""
+    with store.read() as connection:
+        return [sorted(map(repr, connection.execute(sa.select(each)))) for each in (SESSIONS, SEEN, PLACES, FOLLOWED)]
 
 
 def exchanges(found: list[Session]) -> set[tuple[str, str, int]]:
@@ -80,9 +93,9 @@ def exchanges(found: list[Session]) -> set[tuple[str, str, int]]:
     return {(each.worker, each.exchange, each.operation) for each in found}
 
 
-def test_who_has_seen_a_record_since_march_in_clear_or_masked(log: Path, engine: sa.Engine) -> None:
+def test_who_has_seen_a_record_since_march_in_clear_or_masked(log: Path, store: Store) -> None:
     """One question, answered with people and with what was hidden from each."""
-    index = Index(engine, log, KEY)
+    index = Index(store, log, KEY)
     index.update()
     found = index.find(Wanted(record="T-1", since="2026-03"))
     scanned = {
@@ -112,9 +125,9 @@ def test_who_has_seen_a_record_since_march_in_clear_or_masked(log: Path, engine:
         limit=st.just(1000),
     )
 )
-def test_the_index_answers_as_a_scan_does(log: Path, engine: sa.Engine, wanted: Wanted) -> None:
+def test_the_index_answers_as_a_scan_does(log: Path, store: Store, wanted: Wanted) -> None:
     """Every combination of conditions; what stands for anything in SQL stands for itself."""
-    index = Index(engine, log, KEY)
+    index = Index(store, log, KEY)
     index.update()
     every = index.find(Wanted(limit=1000))
     scanned = [
@@ -133,30 +146,30 @@ def test_the_index_answers_as_a_scan_does(log: Path, engine: sa.Engine, wanted: 
     assert len(every) == 2 * (20 + 7 + 1)
 
 
-def test_a_rebuilt_index_is_the_same(log: Path, engine: sa.Engine) -> None:
+def test_a_rebuilt_index_is_the_same(log: Path, store: Store) -> None:
     """Also as one that was made bit by bit while the log grew, and an update without news changes nothing."""
-    index = Index(engine, log, KEY)
+    index = Index(store, log, KEY)
     counts = [index.update()]
     writer = Writer(log)
     writer.write(*[outcome(number) for number in range(30, 40)])
     writer.stop()
     counts += [index.update(), index.update()]
-    before = everything(engine)
+    before = everything(store)
 
     assert counts == [2 * 23, 12, 0]
     assert index.rebuild() == 2 * 23 + 12
-    assert everything(engine) == before
+    assert everything(store) == before
 
 
-def test_what_was_erased_is_forgotten(log: Path, engine: sa.Engine) -> None:
+def test_what_was_erased_is_forgotten(log: Path, store: Store) -> None:
     """At once when the index is told, and whenever it is built again."""
-    index = Index(engine, log, KEY)
+    index = Index(store, log, KEY)
     index.update()
     path = min((log / "private" / "w").glob("*.keys"))
     path.write_bytes(path.read_bytes()[: 4 * SLOT_BYTES] + ERASED + path.read_bytes()[5 * SLOT_BYTES :])
     index.forget("w", [4])
-    told = everything(engine)
+    told = everything(store)
     index.rebuild()
 
-    assert everything(engine) == told
+    assert everything(store) == told
     assert ("w", "exchange-3", 0) not in exchanges(index.find(Wanted(limit=1000)))

@@ -17,8 +17,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-import sqlalchemy
-
 from chaos.report import table, write
 from extproc.audit import segments
 from extproc.audit.entry import Entry, Recording
@@ -26,6 +24,7 @@ from extproc.audit.ledger import Ledger
 from extproc.audit.reader import read_entries
 from extproc.audit.sessions import Index, Session, Wanted
 from extproc.audit.verification import Verification
+from extproc.store import Store
 from support.evidence import KEY, KEYS, entry
 from support.logs import SIGNER, Writer
 
@@ -75,7 +74,7 @@ def sessions(directory: Path, count: int) -> list[tuple[str, str]]:
     for start in range(0, count, _BATCH):
         writer.write(*[_outcome(number) for number in range(start, min(start + _BATCH, count))])
     writer.stop()
-    index = Index(sqlalchemy.create_engine(f"sqlite:///{directory / 'index.db'}"), directory, KEY)
+    index = Index(Store.open(path=directory / "index.db"), directory, KEY)
     start_at = time.process_time()
     index.rebuild()
     built = time.process_time() - start_at
