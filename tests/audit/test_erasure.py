@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from extproc.audit import erasure, proofs, reader
-from extproc.audit.entry import Private
+from extproc.audit.audition import Auditor
+from extproc.audit.entry import Entry, Private
 from extproc.audit.erasure import Subject
 from extproc.audit.files import Files
 from extproc.audit.journal import Place
@@ -174,7 +177,7 @@ async def test_whoever_is_named_in_an_entry_is_in_it(tmp_path: Path, private: Pr
 
 
 async def test_keys_are_destroyed_beside_a_worker_that_goes_on_writing(tmp_path: Path) -> None:
-    """Over many segments: no slot of the writer's is touched, none of the erased comes back, and the log verifies throughout."""
+    """Over many segments: no slot of the writer's is touched, none of the erased comes back, and the log verifies."""
     writer = Writer(tmp_path, segment_bytes=2 << 10)
     ledger = Ledger.open(tmp_path, "control", KEYS, origin="o")
     gone: list[int] = []
@@ -210,6 +213,31 @@ async def test_slots_that_a_writer_has_put_ahead_do_not_bring_a_key_back(tmp_pat
 
     assert [opened is None for _, opened in reader.read_entries(tmp_path, "w", KEY)].index(True) == 2
     assert told(tmp_path, keys=BOTH) == []
+
+
+async def test_an_erasure_during_a_verification_is_no_finding(tmp_path: Path) -> None:
+    """The receipt came after its log was read, and the key went before the other was."""
+    writer = Writer(tmp_path)
+    writer.write(entry(0), entry(1))
+    writer.journal.show(writer.journal.sign())
+    ledger = Ledger.open(tmp_path, "control", KEYS, origin="o")
+    await ledger.append(Entry(kind="start", time_ns=1, detail={"keys": str(BOTH[1])}))
+    read, gone = threading.Event(), threading.Event()
+
+    def progress(log: str, _done: int, _all: int) -> None:
+        if log == "control":
+            read.set()
+            gone.wait(60)
+
+    verified = asyncio.create_task(asyncio.to_thread(Auditor(directory=tmp_path, keys=BOTH).audit, progress))
+    await asyncio.to_thread(read.wait, 60)
+    await erasure.erase(tmp_path, {"w": [2]}, log=ledger, origin="o", private=REASON, clock=lambda: 7)
+    gone.set()
+    found = await verified
+    writer.stop()
+    await ledger.close()
+
+    assert (found.findings, found.verified["w"].erased) == ({}, (2,))
 
 
 async def test_keys_that_retention_has_removed_are_not_made_again(tmp_path: Path) -> None:
