@@ -70,6 +70,14 @@ SHOWN: dict[str, Any] = {
 }
 
 
+ERASED: dict[str, Any] = {
+    "principal": None,
+    "request": None,
+    "answer": None,
+    "entries": [ENTRY | {"state": "erased", "returned": []}],
+}
+
+
 class Api:
     """Answers, and remembers what it was asked."""
 
