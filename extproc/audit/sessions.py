@@ -86,6 +86,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 class Index:
     """The index of the audit directory `directory` in a store. Blocks. Methods raise `AuditError`, `StoreError`."""
 
+    tables: Final = (SESSIONS.name, SEEN.name)
+    """The tables from which entries are forgotten."""
+
     def __init__(self, store: Store, directory: Path, sealing_key: Secret) -> None:
         self._store = store
         self._directory = directory
@@ -182,7 +185,7 @@ def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
             yield columns[name] == _fit(value)
     for name, value in (("reasons", wanted.reason), ("masked", wanted.masked)):
         if value is not None:
-            yield columns[name].contains(f"\n{_fit(value)}\n", autoescape=True)
+            yield sa.func.replace(columns[name], f"\n{_fit(value)}\n", "") != columns[name]  # LIKE takes no notice of case
     if wanted.since is not None:
         yield columns.time >= wanted.since
     if wanted.until is not None:

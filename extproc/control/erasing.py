@@ -108,4 +108,4 @@ class Eraser:
         index = self._archive.index()
         for worker, indexes in found.items():
             index.forget(worker, indexes)
-        self._archive.store().scrub()
+        self._archive.store().scrub(*index.tables)

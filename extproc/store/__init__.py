@@ -66,11 +66,15 @@ class Store:
         with _told(), self._engine.connect() as connection:
             yield connection
 
-    def scrub(self) -> None:
-        """Have what was deleted be in no file of ours any more. Raises `StoreError`, also while somebody reads on and on."""
+    def scrub(self, *tables: str) -> None:
+        """Have what was deleted from `tables` be in none of their files any more, nor in the log of SQLite's.
+
+        Raises `StoreError`, also while somebody reads on and on.
+        """
         with _told(), self._engine.connect() as connection:
             if connection.dialect.name == "postgresql":
-                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM")
+                alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+                alone.exec_driver_sql(f"VACUUM (FULL) {', '.join(tables)}")  # written anew: free space keeps what was there
                 return
             raw = connection.connection.driver_connection
             busy = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] if raw is not None else 0
