@@ -17,10 +17,12 @@ import uvloop
 from extproc import __version__, auditor
 from extproc import config as configuration
 from extproc.commandline import DEFAULT, ConfigFile, ControlAuthority, ControlUrl, TokenFile, one_line_errors
+from extproc.erase_command import erase
 from extproc.errors import ConfigError
 from extproc.lock_commands import lock_app
 from extproc.policy import commands as policy_commands
 from extproc.policy.explain import explain
+from extproc.session_commands import sessions_app
 
 # ruff: noqa: PLC0415 - see `commandline`
 
@@ -39,6 +41,8 @@ app.command()(explain)
 mask_app = typer.Typer(help="Masks, and what is behind those that can be undone.")
 app.add_typer(mask_app, name="mask")
 app.add_typer(lock_app, name="lock")
+app.add_typer(sessions_app, name="sessions")
+auditor.app.command()(erase)
 
 
 def _version(wanted: bool) -> None:

@@ -33,13 +33,14 @@ from extproc.protocols.adapter import Denial
 from extproc.protocols.chroma_forms import SHAPES
 from extproc.protocols.qdrant_methods import CALLS
 from extproc.protocols.qdrant_rows import SHAPES as QDRANT_SHAPES
+from extproc.session_commands import sessions_app
 from support.docs import DOCUMENTS, ROOT, Block, blocks, commands, tables
 from support.gateway import merge
 from support.issuer import TestIssuer
 
 README = ROOT / "README.md"
 LANGUAGES = {"json", "python", "rego", "sh", "text", "yaml"}
-GROUPS = {"": app, "policy ": policy_app, "audit ": auditor.app}
+GROUPS = {"": app, "policy ": policy_app, "audit ": auditor.app, "sessions ": sessions_app}
 CHROMA_PREFIX = "/api/v2/tenants/{tenant}/databases/{database}"
 
 ELSEWHERE = {

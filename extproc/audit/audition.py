@@ -22,6 +22,7 @@ from extproc.errors import AuditError
 Progress = Callable[[str, int, int], None]
 _PATIENCE: Final = 3  # attempts: what a worker writes meanwhile may be seen half
 _PAUSE: Final = 0.2
+_UNTIL_SIGNED: Final = 1.5  # seconds; an entry is under a checkpoint within one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +48,24 @@ class Auditor:
         workers = reader.workers(self.directory)
         if not workers:
             raise AuditError(f"{self.directory}: there is no log below it")
+        found = self._round(workers, progress)
+        for _ in range(_PATIENCE - 1):
+            if not any(_unaccounted(found)) or not any(reader.in_use(self.directory, each) for each in workers):
+                break
+            time.sleep(_UNTIL_SIGNED)  # somebody may erase while we look, and then the receipt came after we had read its log
+            found = self._round(workers, progress)
+        for worker, finding in (*self._missing(workers, found), *_unaccounted(found)):
+            found.findings.setdefault(worker, finding)
+        return found
+
+    def _round(self, workers: Sequence[str], progress: Progress) -> Audition:
+        """Verify each log."""
         found = Audition()
         for worker in workers:
             try:
                 found.verified[worker] = self._verified(worker, progress)
             except Finding as broken:
                 found.findings[worker] = broken
-        for worker, finding in (*self._missing(workers, found), *_unaccounted(found)):
-            found.findings.setdefault(worker, finding)
         return found
 
     def _verified(self, worker: str, progress: Progress) -> Verified:

@@ -47,6 +47,10 @@ class Files:
         os.ftruncate(descriptor, length)
         os.fsync(descriptor)
 
+    def sync(self, descriptor: int) -> None:
+        """Make all that was written durable."""
+        os.fdatasync(descriptor)
+
     def sync_folder(self, folder: Path) -> None:
         """Make the names in `folder` durable."""
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -1,71 +1,44 @@
-"""The index of sessions: who did what, what came back, and who has seen a record, as questions to a database.
+"""The index of sessions: who did what, what came back, and who has seen a record, as questions to the store.
 
 It is derived: everything in it can be read from the audit directory with the sealing key, and `Index.rebuild` does so. So it is
-as secret as what it is made from, and what is erased there must be forgotten here. SQLite or PostgreSQL, whatever SQLAlchemy is
-given. A session is what became of one exchange: its outcome, a rejected login, or an act of administration.
+as secret as what it is made from, and what is erased there must be forgotten here; the ids of records are in it as keyed hashes
+only. A session is what became of one exchange: its outcome, a rejected login, or an act of administration. A store may be
+shared by several gateways: each asks about the logs in its own directory, told apart by their first leaves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, select
-from sqlalchemy import Index as Lookup
+from sqlalchemy import delete, insert, select
+from sqlalchemy.engine import Connection
 
-from extproc.audit import reader
+from extproc.audit import erasure, reader
+from extproc.audit.entry import ENFORCEMENT
+from extproc.audit.keys import Pseudonyms
 from extproc.audit.leaf import Leaf
 from extproc.audit.reader import Opened
+from extproc.audit.receipts import accounted, retained
 from extproc.secret import Secret
+from extproc.store import Store
+from extproc.store.tables import FOLLOWED, PLACES, SEEN, SESSIONS
 
-_TABLES: Final = MetaData()
-_PLACE: Final = ("worker", "entry")
-_SESSIONS: Final = Table(
-    "sessions",
-    _TABLES,
-    Column("worker", String, primary_key=True),
-    Column("entry", Integer, primary_key=True),
-    Column("operation", Integer, primary_key=True),
-    Column("kind", String, nullable=False),
-    Column("time", String, nullable=False),
-    Column("exchange", String, nullable=False),
-    Column("principal", String),
-    Column("person", String),
-    Column("source", String, nullable=False),
-    Column("database", String, nullable=False),
-    Column("collection", String),
-    Column("action", String),
-    Column("decision", String),
-    Column("reasons", String, nullable=False),
-    Column("end", String),
-    Column("status", Integer),
-    Column("rows", Integer),
-    Column("masked", String, nullable=False),
-    Lookup("sessions_by_time", "time"),
-    Lookup("sessions_by_exchange", "exchange"),
-    Lookup("sessions_by_person", "person", "time"),
-    Lookup("sessions_by_principal", "principal", "time"),
-    Lookup("sessions_by_collection", "database", "collection", "time"),
-)
-_SEEN: Final = Table(
-    "seen",
-    _TABLES,
-    Column("record", String, primary_key=True),
-    Column("worker", String, primary_key=True),
-    Column("entry", Integer, primary_key=True),
-    Column("operation", Integer, primary_key=True),
-    Lookup("seen_by_entry", "worker", "entry"),
-)
-_PROGRESS: Final = Table("progress", _TABLES, Column("worker", String, primary_key=True), Column("following", Integer))
 _BATCH: Final = 2000
 _KINDS: Final = frozenset({"outcome", "login_rejected", "administration"})
+_LONGEST: Final = 512  # bytes of a text that is looked for; an index of PostgreSQL's takes no more than some 2700
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation of one exchange and what became of it. `masked` are the patterns that hid something in its answer."""
+    """One operation of one exchange and what became of it. `masked` are the patterns that hid something in its answer.
+
+    `shown` says how the records in the answer were seen, None where none were.
+    """
 
     worker: str
     entry: int
@@ -85,13 +58,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None
     rows: int | None
     masked: tuple[str, ...]
+    shown: Literal["clear", "masked"] | None
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Which sessions are asked for; what is said must all be so.
 
     `since` and `until` are RFC 3339 times or beginnings of them, such as ``2026-03``. `record` is the id of a record that came
-    back, which is known where answers were recorded in full; `masked` a pattern that hid something.
+    back, `masked` a pattern that hid something.
     """
 
     principal: str | None = None
@@ -110,67 +84,108 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Index:
-    """The index in the database `engine`, of the audit directory `directory`. Raises `AuditError` where that is unreadable."""
+    """The index of the audit directory `directory` in a store. Blocks. Methods raise `AuditError`, `StoreError`."""
 
-    def __init__(self, engine: Engine, directory: Path, sealing_key: Secret) -> None:
-        self._engine = engine
+    tables: Final = (SESSIONS.name, SEEN.name)
+    """The tables from which entries are forgotten."""
+
+    def __init__(self, store: Store, directory: Path, sealing_key: Secret) -> None:
+        self._store = store
         self._directory = directory
         self._sealing_key = sealing_key
-        _TABLES.create_all(engine)
+        self._hashed = Pseudonyms(sealing_key).of
 
     def update(self) -> int:
         """Take in what was appended since the last time; return how many entries that were."""
-        return sum(self._follow(worker) for worker in reader.workers(self._directory))
+        return sum(self._follow(worker, log) for worker, log in self._logs().items())
 
     def rebuild(self) -> int:
         """Forget everything and read it all again; return how many entries that were."""
-        with self._engine.begin() as connection:
-            for table in (_SEEN, _SESSIONS, _PROGRESS):
-                connection.execute(table.delete())
+        with self._store.begin() as connection:
+            for table in (SEEN, SESSIONS, PLACES, FOLLOWED):
+                connection.execute(delete(table).where(table.c.log.in_(self._logs().values())))
         return self.update()
 
     def forget(self, worker: str, entries: Iterable[int]) -> None:
-        """Forget what is known of these entries, because they were erased."""
-        with self._engine.begin() as connection:
-            for entry in entries:
-                for table in (_SEEN, _SESSIONS):
-                    connection.execute(table.delete().where(table.c.worker == worker, table.c.entry == entry))
+        """Forget what is known of these entries, because they were erased, but for where they are."""
+        log = self._logs().get(worker)
+        with self._store.begin() as connection:
+            for entry in entries if log else ():
+                for table in (SEEN, SESSIONS):
+                    connection.execute(delete(table).where(table.c.log == log, table.c.entry == entry))
 
     def find(self, wanted: Wanted) -> list[Session]:
         """Return the sessions that are wanted, the newest first."""
-        query = select(_SESSIONS).where(*_conditions(wanted))
+        query = select(SESSIONS).where(SESSIONS.c.log.in_(self._logs().values()), *_conditions(wanted))
         if wanted.record is not None:
-            same = [_SEEN.c[name] == _SESSIONS.c[name] for name in (*_PLACE, "operation")]
-            query = query.join(_SEEN, sa.and_(*same)).where(_SEEN.c.record == wanted.record)
-        query = query.order_by(_SESSIONS.c.time.desc(), _SESSIONS.c.worker, _SESSIONS.c.entry.desc(), _SESSIONS.c.operation)
-        with self._engine.connect() as connection:
-            return [_session(dict(row._mapping)) for row in connection.execute(query.limit(wanted.limit))]  # noqa: SLF001 - its public name
+            same = [SEEN.c[name] == SESSIONS.c[name] for name in ("log", "entry", "operation")]
+            query = query.join(SEEN, sa.and_(*same)).where(SEEN.c.record == self._hashed(wanted.record))
+        query = query.order_by(SESSIONS.c.time.desc(), SESSIONS.c.worker, SESSIONS.c.entry.desc(), SESSIONS.c.operation)
+        with self._store.read() as connection:
+            return [_session(dict(row)) for row in connection.execute(query.limit(wanted.limit)).mappings()]
 
-    def _follow(self, worker: str) -> int:
-        with self._engine.connect() as connection:
-            start = connection.scalar(select(_PROGRESS.c.following).where(_PROGRESS.c.worker == worker)) or 0
+    def places(self, exchange: str) -> list[tuple[str, int]]:
+        """Return worker and index of each entry of an exchange, in order; of those that were erased too."""
+        query = select(PLACES.c.worker, PLACES.c.entry).where(
+            PLACES.c.exchange == exchange, PLACES.c.log.in_(self._logs().values())
+        )
+        with self._store.read() as connection:
+            return [(row.worker, row.entry) for row in connection.execute(query.order_by(PLACES.c.worker, PLACES.c.entry))]
+
+    def _logs(self) -> dict[str, str]:
+        """Return what tells the log of each worker from any other: a digest of its first leaf."""
+        found = {}
+        for worker in reader.workers(self._directory):
+            for leaf in islice(reader.read_lines(self._directory, worker), 1):
+                found[worker] = sha256(leaf).hexdigest()[:32]
+        return found
+
+    def _follow(self, worker: str, log: str) -> int:
+        with self._store.read() as connection:
+            start = connection.scalar(select(FOLLOWED.c.following).where(FOLLOWED.c.log == log)) or 0
         taken = 0
         for batch in _batches(reader.read_entries(self._directory, worker, self._sealing_key, start)):
-            sessions = [row for leaf, opened in batch if opened is not None for row in _sessions(worker, leaf, opened)]
-            seen = [row for leaf, opened in batch if opened is not None for row in _seen(worker, leaf, opened)]
-            taken += len(batch)
-            with self._engine.begin() as connection:
-                for table, rows in ((_SESSIONS, sessions), (_SEEN, seen)):
+            place = {"log": log, "worker": worker}
+            opened = [(leaf, entry) for leaf, entry in batch if entry is not None]
+            places = [place | {"entry": leaf.index, "exchange": leaf.exchange} for leaf, _ in batch if leaf.exchange]
+            sessions = [place | row for leaf, entry in opened for row in _sessions(leaf, entry)]
+            seen = [
+                {"log": log, "entry": leaf.index, "operation": operation, "record": record}
+                for leaf, entry in opened
+                for operation, records in _seen(leaf, entry).items()
+                for record in dict.fromkeys(map(self._hashed, records))
+            ]
+            with self._store.begin() as connection:
+                for table, rows in ((PLACES, places), (SESSIONS, sessions), (SEEN, seen)):
                     if rows:
-                        connection.execute(table.insert(), rows)
-                connection.execute(_PROGRESS.delete().where(_PROGRESS.c.worker == worker))
-                connection.execute(_PROGRESS.insert(), [{"worker": worker, "following": start + taken}])
+                        connection.execute(insert(table), rows)
+                self._drop(connection, log, [leaf.detail for leaf, _ in batch if leaf.kind == "administration"])
+                connection.execute(delete(FOLLOWED).where(FOLLOWED.c.log == log))
+                connection.execute(insert(FOLLOWED).values(log=log, following=batch[-1][0].index + 1))
+            taken += len(batch)
         return taken
+
+    def _drop(self, connection: Connection, log: str, details: list[dict[str, str]]) -> None:
+        """Forget what receipts in a log say was erased, of any log, and what was removed of this one because it was old."""
+        for origin, ranges in accounted(details).items():
+            worker = origin.rpartition("/")[2]
+            other = self._logs().get(worker)
+            for entry in erasure.destroyed(self._directory, worker, ranges) if other else ():
+                for table in (SEEN, SESSIONS):
+                    connection.execute(delete(table).where(table.c.log == other, table.c.entry == entry))
+        if kept := retained(details):
+            for table in (SEEN, SESSIONS, PLACES):
+                connection.execute(delete(table).where(table.c.log == log, table.c.entry < kept))
 
 
 def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
-    columns = _SESSIONS.c
+    columns = SESSIONS.c
     for name in ("principal", "person", "database", "collection", "action", "decision", "exchange"):
         if (value := getattr(wanted, name)) is not None:
-            yield columns[name] == value
+            yield columns[name] == _fit(value)
     for name, value in (("reasons", wanted.reason), ("masked", wanted.masked)):
         if value is not None:
-            yield columns[name].contains(f"\n{value}\n", autoescape=True)
+            yield sa.func.replace(columns[name], f"\n{_fit(value)}\n", "") != columns[name]  # LIKE takes no notice of case
     if wanted.since is not None:
         yield columns.time >= wanted.since
     if wanted.until is not None:
@@ -178,43 +193,37 @@ def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
 
 
 def _batches(entries: Iterator[tuple[Leaf, Opened | None]]) -> Iterator[list[tuple[Leaf, Opened | None]]]:
-    batch = []
-    for each in entries:
-        batch.append(each)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
+    while batch := list(islice(entries, _BATCH)):
         yield batch
 
 
-def _sessions(worker: str, leaf: Leaf, opened: Opened) -> Iterator[dict[str, Any]]:
+def _sessions(leaf: Leaf, opened: Opened) -> Iterator[dict[str, Any]]:
     """Give a row for each operation, and one where there was none."""
     if leaf.kind not in _KINDS:
         return
     who = opened.private.principal
     common = {
-        "worker": worker,
         "entry": leaf.index,
         "kind": leaf.kind,
         "time": leaf.time,
         "exchange": leaf.exchange,
-        "principal": who.id if who else None,
-        "person": who.person if who else None,
-        "source": opened.private.source,
-        "database": leaf.database,
+        "principal": _fit(who.id) if who else None,
+        "person": _fit(who.person) if who else None,
+        "source": _fit(opened.private.source),
+        "database": _fit(leaf.database),
         "end": leaf.end,
         "status": leaf.status,
     }
+    observed = ENFORCEMENT in leaf.detail  # then what was to be masked was not
     for operation, fact in enumerate(leaf.facts):
         yield common | {
             "operation": operation,
-            "collection": fact.collection,
-            "action": fact.action,
+            "collection": _fit(fact.collection),
+            "action": _fit(fact.action),
             "decision": fact.decision,
             "reasons": _joined(fact.reasons),
             "rows": fact.rows,
-            "masked": _joined(fact.masked_fields),
+            "masked": "" if observed else _joined(fact.masked_fields),
         }
     if not leaf.facts:
         yield common | {
@@ -228,17 +237,35 @@ def _sessions(worker: str, leaf: Leaf, opened: Opened) -> Iterator[dict[str, Any
         }
 
 
-def _seen(worker: str, leaf: Leaf, opened: Opened) -> Iterator[dict[str, Any]]:
-    records = opened.recording.records if opened.recording is not None else {}
-    for operation, ids in records.items():
-        for record in dict.fromkeys(ids):
-            yield {"record": record, "worker": worker, "entry": leaf.index, "operation": operation}
+def _seen(leaf: Leaf, opened: Opened) -> dict[int, list[str]]:
+    """Return the ids of the records that were let out, by the number of the operation that they answer."""
+    if leaf.end != "delivered":
+        return {}
+    found = {operation: list(ids) for operation, ids in (opened.recording.records if opened.recording else {}).items()}
+    for operation, ids in enumerate(opened.private.returned):
+        found.setdefault(operation, []).extend(map(erasure.plain, ids))
+    return found
+
+
+def _fit(text: str | None) -> str | None:
+    """Return a text as the index has it: one that a database would refuse, as its digest."""
+    if text is None or ("\0" not in text and len(text.encode()) <= _LONGEST):
+        return text
+    return f"sha256:{sha256(text.encode()).hexdigest()}"
 
 
 def _joined(words: Sequence[str]) -> str:
     """Return words so that each can be looked for with its line feeds around it."""
-    return "".join(f"\n{word}" for word in words) + "\n" if words else ""
+    return "".join(f"\n{_fit(word)}" for word in words) + "\n" if words else ""
 
 
 def _session(row: dict[str, Any]) -> Session:
-    return Session(**row | {name: tuple(row[name].split("\n")[1:-1]) for name in ("reasons", "masked")})
+    del row["log"]
+    lists = {name: tuple(row[name].split("\n")[1:-1]) for name in ("reasons", "masked")}
+    return Session(**row | lists, shown=_shown(row["rows"], row["end"], lists["masked"]))
+
+
+def _shown(rows: int | None, end: str | None, masked: tuple[str, ...]) -> Literal["clear", "masked"] | None:
+    if not rows or end != "delivered":
+        return None
+    return "masked" if masked else "clear"

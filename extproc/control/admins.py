@@ -1,7 +1,7 @@
 """Who administers the gateway where the policy has no package for it: whom the configuration names, and nobody else.
 
 A judge of the same form as an engine, so that an act is decided and recorded alike. What holds whatever the configuration says
-is what the shared library holds too: a program does not look behind a mask.
+is what the shared library holds too: a program does not look behind a mask, and nobody erases their own traces.
 """
 
 from __future__ import annotations
@@ -30,4 +30,11 @@ class Admins:
         reasons = () if held & self._named else ("act_not_granted",)
         if asked.act in _HUMAN and principal.kind != "human":
             reasons = (*reasons, "human_needed")
+        if asked.act == "erase" and _own(asked):
+            reasons = (*reasons, "own_erasure")
         return Decided(decision=Decision(allow=not reasons, reasons=reasons), revision=self.revision)
+
+
+def _own(asked: Input) -> bool:
+    person, target = asked.principal.person, asked.target
+    return target.id == asked.principal.id or (person is not None and target.person == person)

@@ -14,7 +14,8 @@ from extproc.config.types import Config
 from extproc.errors import ConfigError, Denied, Error
 from extproc.secret import Secret, SecretFile
 
-_TIMEOUT: Final = 30.0
+_TIMEOUT: Final = 150.0
+"""Seconds: an answer takes longest where much was written since somebody asked what is on record, and then Envoy gives up."""
 
 
 class _Refusal(msgspec.Struct):

@@ -30,14 +30,17 @@ from extproc.configured import (
     open_mirror,
     open_safe,
     open_store,
+    sealing_key,
     signed_by,
 )
 from extproc.control.acts import Acts
 from extproc.control.admins import Admins
 from extproc.control.app import Table, application
 from extproc.control.callers import CREDENTIAL_HEADERS
+from extproc.control.erasing import Eraser
 from extproc.control.locks import Locksmith
 from extproc.control.reveal import Reveal
+from extproc.control.sessions import Archive, Sessions
 from extproc.errors import ConfigError
 from extproc.locks import Locks, Watch
 from extproc.private import private_directory
@@ -76,7 +79,7 @@ async def serve(config: Config) -> None:
     mirror = open_mirror(config, LOG, safe, ledger)
     try:
         acts = Acts(judge=judge, log=ledger, clock=time.time_ns, locks=locks)
-        known, table = identifier(config, CREDENTIAL_HEADERS), _table(config, acts, safe)
+        known, table = identifier(config, CREDENTIAL_HEADERS), _table(config, acts, safe, ledger)
         server = _server(config, application(table, identifier=known, acts=acts, clock=time.time_ns))
         await ledger.append(_mark("start", judge.revision, **signed_by(config, LOG)))
         following = [asyncio.create_task(safe.follow()), asyncio.create_task(watch.follow())]
@@ -102,14 +105,19 @@ async def serve(config: Config) -> None:
         await mirror.close()
 
 
-def _table(config: Config, acts: Acts, safe: Safe) -> Table:
+def _table(config: Config, acts: Acts, safe: Safe, ledger: Ledger) -> Table:
     """Return every route. Each names its function here, so that this is all there is."""
     locksmith = Locksmith(acts, partial(open_store, config))
+    archive = Archive(config.audit.directory, sealing_key(config), partial(open_store, config))
+    sessions = Sessions(acts, archive)
     return {
+        ("POST", "/v1/erase"): Eraser(acts, archive, log=ledger, origin=config.audit.origin, clock=time.time_ns),
         ("POST", "/v1/locks"): locksmith.set,
         ("POST", "/v1/locks/lift"): locksmith.lift,
         ("POST", "/v1/locks/list"): locksmith.list,
         ("POST", "/v1/masks/reveal"): Reveal(acts, mask_keys(config, safe)),
+        ("POST", "/v1/sessions/list"): sessions.list,
+        ("POST", "/v1/sessions/show"): sessions.show,
     }
 
 

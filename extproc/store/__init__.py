@@ -66,6 +66,21 @@ class Store:
         with _told(), self._engine.connect() as connection:
             yield connection
 
+    def scrub(self, *tables: str) -> None:
+        """Have what was deleted from `tables` be in none of their files any more, nor in the log of SQLite's.
+
+        Raises `StoreError`, also while somebody reads on and on.
+        """
+        with _told(), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+                alone.exec_driver_sql(f"VACUUM (FULL) {', '.join(tables)}")  # written anew: free space keeps what was there
+                return
+            raw = connection.connection.driver_connection
+            busy = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] if raw is not None else 0
+        if busy:
+            raise StoreError("the store is being read, so what was deleted is still in its log file; try again")
+
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
@@ -106,6 +121,7 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # transactions begin where SQLAlchemy says so
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -19,8 +19,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-import sqlalchemy
-
 from chaos.report import table, write
 from extproc.audit import segments
 from extproc.audit.entry import Entry, Recording
@@ -28,6 +26,7 @@ from extproc.audit.ledger import Ledger
 from extproc.audit.reader import read_entries
 from extproc.audit.sessions import Index, Session, Wanted
 from extproc.audit.verification import Verification
+from extproc.store import Store
 from support.evidence import KEY, KEYS, entry
 from support.logs import SIGNER, Writer
 
@@ -75,7 +74,7 @@ def best(work: Callable[[], object]) -> float:
 def sessions(directory: Path, count: int) -> list[tuple[str, str]]:
     """Write outcomes, index them, and search; return what that took."""
     writer = Writer(directory, segment_bytes=8 << 20)
-    index = Index(sqlalchemy.create_engine(f"sqlite:///{directory / 'index.db'}"), directory, KEY)
+    index = Index(Store.open(path=directory / "index.db"), directory, KEY)
     for start in range(0, count, _BATCH):
         writer.write(*[_outcome(number) for number in range(start, min(start + _BATCH, count))])
         if start // _BATCH % (count // _BATCH // _TIMES + 1) == 0:

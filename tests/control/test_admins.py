@@ -46,6 +46,18 @@ def test_a_program_does_not_look_behind_a_mask() -> None:
     assert reasons("erase", roles=("platform-admin",), kind="workload") == ()
 
 
+@pytest.mark.parametrize("target", [Target(person=PRINCIPAL.person), Target(id=PRINCIPAL.id)])
+def test_nobody_erases_their_own_traces(target: Target) -> None:
+    """By person and by principal; reading them is another thing, and so are others' traces."""
+    principal = msgspec.structs.replace(PRINCIPAL, roles=("platform-admin",))
+    context = Context(time_ns=1, source="", user_agent="", approval=None, exchange="e")
+    erase = Input(principal=principal, act="erase", target=target, context=context)
+    others = msgspec.structs.replace(erase, target=Target(person="somebody@example.com"))
+    read = msgspec.structs.replace(erase, act="session_read")
+
+    assert [asyncio.run(ADMINS.decide(each)).decision.reasons for each in (erase, others, read)] == [("own_erasure",), (), ()]
+
+
 def test_without_names_nobody_may() -> None:
     """An empty list names nobody."""
     principal = msgspec.structs.replace(PRINCIPAL, roles=("", "admin"), groups=("",))

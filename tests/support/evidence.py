@@ -103,6 +103,12 @@ class BrokenFiles(Files):
                 raise OSError(errno.ENOSPC, "No space left on device")
         super().write(descriptor, data, offset)
 
+    def sync(self, descriptor: int) -> None:
+        """Sync, or fail."""
+        if self.stuck:
+            raise OSError(errno.EIO, "Input/output error")
+        super().sync(descriptor)
+
     def rename(self, path: Path, new: Path) -> None:
         """Rename, or fail."""
         if self.stuck:

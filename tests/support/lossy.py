@@ -98,6 +98,11 @@ class LossyFiles(Files):
         os.ftruncate(descriptor, length)
         self._contents.pop(self._open[descriptor][0], None)
 
+    def sync(self, descriptor: int) -> None:
+        """Make content durable."""
+        self._step()
+        self._contents.pop(self._open[descriptor][0], None)
+
     def sync_folder(self, folder: Path) -> None:
         """Make names durable."""
         self._step()

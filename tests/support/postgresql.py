@@ -32,6 +32,11 @@ class PostgreSQL:
         """Return the store's address, without the password."""
         return f"postgresql://vecgate@127.0.0.1:{self._port}/postgres"
 
+    @property
+    def tables(self) -> Path:
+        """Return where tables lie, as the server leaves them at a checkpoint."""
+        return self._home / "data" / "base"
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         command = [str(self._programs / "bin" / "postgres"), "-D", str(self._home / "data"), "-p", str(self._port)]

@@ -41,6 +41,16 @@ denials contains "own_lock" if {
 }
 
 # METADATA
+# title: Own erasure
+# description: Nobody erases what is on record of themselves.
+# custom:
+#   remedy: Ask another administrator.
+denials contains "own_erasure" if {
+	input.act == "erase"
+	own
+}
+
+# METADATA
 # title: Token beyond its issuer
 # description: A token with a role that administers is issued only by who has that role.
 # custom:

@@ -7,7 +7,7 @@ separation(changes) := reasons if {
 		with data.vecgate.administration as [{"acts": ["erase"], "for": ["group:staff", "role:platform-admin"]}]
 }
 
-own := {"own_request", "person_unknown", "human_needed", "own_lock", "token_beyond_issuer"}
+own := {"own_request", "person_unknown", "human_needed", "own_erasure", "own_lock", "token_beyond_issuer"}
 
 test_nobody_approves_their_own_request if {
 	separation({"act": "approval_decide"}) == set()
@@ -30,6 +30,13 @@ test_nobody_unlocks_themselves if {
 	separation({"act": "lock_change"}) == set()
 	separation({"act": "lock_change", "target": {"person": "ada@example.com"}}) == {"own_lock"}
 	separation({"act": "lock_change", "target": {"id": "i#ada", "person": null}}) == {"own_lock"}
+}
+
+test_nobody_erases_their_own_traces if {
+	separation({"act": "erase"}) == set()
+	separation({"act": "erase", "target": {"person": "ada@example.com"}}) == {"own_erasure"}
+	separation({"act": "erase", "target": {"id": "i#ada", "person": null}}) == {"own_erasure"}
+	separation({"act": "session_read", "target": {"person": "ada@example.com"}}) == set()
 }
 
 test_a_token_is_not_above_who_issues_it if {

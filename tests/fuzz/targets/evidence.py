@@ -107,6 +107,9 @@ class _Unsynced(Files):
         """Cut and do not wait."""
         os.ftruncate(descriptor, length)
 
+    def sync(self, descriptor: int) -> None:
+        """Do not wait."""
+
     def sync_folder(self, folder: Path) -> None:
         """Do not wait."""
 
