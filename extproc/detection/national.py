@@ -27,6 +27,7 @@ from stdnum.za import idnr as za_id
 from extproc.detection.context import Context
 from extproc.detection.cues import NUMBER
 from extproc.detection.recogniser import Judge, Recogniser, Verdict
+from extproc.detection.things import THINGS
 
 # --- United States ------------------------------------------------------------------------------------------------------
 
@@ -34,9 +35,8 @@ _SSN: Final = r"\b[0-9]{3}(?:-[0-9]{2}-|\.[0-9]{2}\.| [0-9]{2} |[0-9]{2})[0-9]{4
 _NEVER_ISSUED: Final = frozenset({b"000", b"666"})
 _SOCIAL: Final = Context(
     ("ssn", "social sec", "social$", "soc sec", "soc. sec", "ss#", "ss #", "ss no", "taxpayer", "tax id", "tin$", "employee", "applicant", "payroll", "itin"),
-    ("order", "part", "sku", "serial", "isbn", "invoice", "bestell", "tracking", "model", "artikel", "po$", "mpn", "phone", "tel", "fax",
-     "counter", "value", "ticket", "commande", "zamów", "reference", "account", "memory", "ean", "id$", "insurance"),
-    own=True,
+    (*THINGS, "phone", "tel$", "tel.", "tel:", "telefon", "fax", "insurance"),
+    named=True,
 )  # fmt: skip
 
 

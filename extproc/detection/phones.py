@@ -12,9 +12,11 @@ from typing import Final
 import phonenumbers
 from stdnum import luhn
 
-from extproc.detection.context import Context
+from extproc.detection.context import Context, spaced
 from extproc.detection.cues import NUMBER
+from extproc.detection.labels import label
 from extproc.detection.recogniser import Recogniser, Verdict
+from extproc.detection.things import THINGS
 
 _EXTENSION: Final = r"[ ,;]{0,2}(?:x|ext\.?|extension|app\.?|доб\.?|#)[ .:]{0,2}[0-9]{1,6}"
 _PHONE: Final = rf"(?i)(?:\+|\(\+?|\b)[0-9](?:[ ().\-/\x{{a0}}\x{{2010}}-\x{{2014}}]{{0,3}}[0-9]){{5,16}}(?:{_EXTENSION})?\b"
@@ -40,21 +42,24 @@ _PLAIN: Final = b"0123456789 ().-/+"
 _WORDS: Final = Context(
     ("phone", "tel$", "tel.", "tel:", "teleph", "téléph", "telef", "teléf", "tél", "fon$", "mobil", "móvil", "movil", "cell", "cel$", "cel.",
      "celular", "cellulare", "handy", "gsm", "fax", "call", "dial", "ring", "reach", "sms", "text$", "texted", "whatsapp", "telegram", "viber",
-     "signal", "hotline", "contact", "ruf", "anruf", "appel",
+     "signal", "hotline", "contact", "ruf", "anruf", "rück", "rückruf", "zurückruf", "durchwahl",
+     "kontakt", "erreich", "festnetz", "front desk", "helpline", "appel",
      "joindre", "llám", "llam", "chiam", "bel$", "bellen", "dzwon", "kom.", "ring mig", "puhelin", "puh", "tlf", "landline",
      "switchboard", "caller", "mob$", "mob.", "ph$", "ph:", "p:", "t:", "m:", "☎", "📞", "📱", "✆", "電話", "携帯", "手机", "手機",
      "电话", "联系", "전화", "휴대", "연락", "тел", "моб", "звон", "هاتف", "جوال", "טלפון", "נייד", "फ़ोन", "मोबाइल", "โทร"),
-    ("order", "invoice", "ticket", "tracking", "reference", "ref$", "bestell", "commande", "pedido", "ordine", "zamów", "sku", "isbn", "part$",
-     "part ", "serial", "s/n", "version", "account", "konto", "iban", "amount", "total", "qty", "quantity", "pages", "page", "zip", "plz", "doi",
-     "ean", "ts$", "epoch", "timestamp", "id$", "checksum", "hash", "build", "lat$", "lon$", "kb$", "size", "counter", "card", "ssn", "social",
-     "artikel", "teil", "mpn", "sendung", "vin$", "akten", "memory", "value", "commit", "invoice", "backup", "nhs", "tfn", "sin$", "insurance",
-     "tax", "aadhaar", "pesel", "nif", "dni", "personn", "po$", "case", "model", "patent", "passport", "license", "licence", "pin$", "code"),
+    (*THINGS, "epoch", "ssn", "social", "nhs", "tfn", "sin$", "insurance", "tax", "aadhaar", "pesel", "nif", "dni$", "personn", "ip$", "tin$"),
+    named=True,
 )  # fmt: skip
-
-_NUMBER: Final = Context(
-    ("number", "nummer", "numéro", "número", "numer$", "numero", "num$", "nr$", "номер", "番号", "号码", "번호")
+_LABEL: Final = 48
+"""How far before a number its label is looked for, in bytes."""
+_MEASURED: Final = re.compile(
+    rb"(?i) ?(?:[mck]m|[kmg]?g|ml|[kmgt]i?b|bytes|[mn\xc2\xb5]s|sec(?:ond)?s?|rows?|records?|items|pcs|pieces|units|hits|views|points?|pts|steps|"
+    rb"lines|px|k?hz|rpm|eur|usd|gbp|chf|pln|z\xc5\x82|%|\xe2\x82\xac|\xc2\xa3|\$|\(unix|unix|epoch|\(epoch)(?![A-Za-z])"
 )
-"""Words that tell only where none of the others does."""
+"""What stands behind a measure."""
+_TRAILING: Final = re.compile(rb"[0-9] $")
+_NATIONAL: Final = re.compile(rb"^(?:0[1-9](?:[ .][0-9]{2}){4}|0[0-9]{2} [0-9]{4} [0-9]{4}|0[0-9]{3} [0-9]{3} [0-9]{4}|0[0-9]{4} [0-9]{6}|0[1-9][0-9]{1,4} ?/ ?[0-9]{4,8})$")
+"""As in France, in Britain, in Germany."""
 
 
 def _phone(text: bytes, start: int, end: int) -> Verdict | None:
@@ -89,23 +94,34 @@ def _stops(text: bytes, start: int, end: int) -> list[int]:
 
 def _score(found: bytes, text: bytes, start: int, end: int) -> float:  # noqa: PLR0911 - one for each reason
     digits = found.translate(None, _NO_DIGITS)
+    if _MEASURED.match(text, end) is not None:
+        return 0.0
     if not _LEAST <= len(digits) <= _MOST or len(set(digits)) < 3 or found.count(b"(") != found.count(b")"):  # noqa: PLR2004
         return 0.0
-    international = found.lstrip(b"(").startswith(b"+") or digits.startswith(b"00")
-    if international:
-        return _by_plan(digits.lstrip(b"0") if digits.startswith(b"00") else digits, found, text, start, end)
-    if _DATE.match(found) or _NO_PHONE.match(found) or (len(digits) > 12 and luhn.is_valid(digits.decode())):  # noqa: PLR2004 - a card
-        return 0.0
+    if found.lstrip(b"(").startswith(b"+"):
+        return _by_plan(digits, found, text, start, end)
     leaning = _WORDS.leaning(text, start, end)
     if leaning < 0:
         return 0.0
+    if found.startswith(b"00"):
+        return _by_plan(digits.lstrip(b"0"), found, text, start, end)
+    if _DATE.match(found) or _NO_PHONE.match(found) or (len(digits) > 12 and luhn.is_valid(digits.decode())):  # noqa: PLR2004 - a card
+        return 0.0
     if _AMERICAN.match(found):
         return 0.85 if leaning else 0.65
-    if leaning or _NUMBER.leaning(text, start, end):
+    if found[:1] not in b"0(" and _TRAILING.search(text, max(0, start - 2), start):
+        return 0.0
+    if leaning or _EXTENDED.search(found) is not None or _numbered(text, start, grouped=found != digits):
         return 0.75
-    if _BRACKETED.match(found):
+    if _BRACKETED.match(found) or _NATIONAL.match(found):
         return 0.55
     return 0.5 if _alone(text, start, end) and len(digits) >= _LEAST_ALONE and found != digits else 0.0
+
+
+def _numbered(text: bytes, start: int, *, grouped: bool) -> bool:
+    """Whether a number is called one, and of nothing else; without groups it must be somebody's."""
+    named = label(spaced(text[max(0, start - _LABEL) : start]).decode(errors="ignore"))
+    return named is not None and not named.foreign and (grouped or named.owned)
 
 
 def _by_plan(digits: bytes, found: bytes, text: bytes, start: int, end: int) -> float:

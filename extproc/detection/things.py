@@ -1,0 +1,72 @@
+"""What has numbers that are nobody's: goods, papers, measures, programs, in the languages of Europe. Words only.
+
+They speak against a telephone number or a social security number where they stand nearer than a word for it. A word that ends in
+``$`` is a whole word, any other the beginning of one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_PAPERS: Final = (
+    "order", "purchase", "po$", "invoice", "bill$", "receipt", "quote$", "quotation", "ticket", "booking", "reservation", "confirmation",
+    "pnr$", "flight", "policy", "claim$", "contract", "agreement", "case$", "docket", "file$", "dossier", "matter$", "record$", "member$",
+    "membership", "loyalty", "voucher", "coupon", "account", "acct", "konto", "iban", "bic$", "swift", "routing", "sort code", "cheque",
+    "check$", "transaction", "txn", "transfer", "remittance", "passport", "license", "licence", "permit", "patent", "certificate", "registration",
+    "reference", "ref$", "re$", "id$", "ids$", "code$", "pin$", "otp$", "card", "vat$", "duns", "cusip", "isin$", "doi$", "isbn", "issn", "zip$", "postcode",
+    "bestell", "auftrag", "rechnung", "beleg", "akten", "az$", "vorgang", "vertrag", "police$", "versicherung", "kunden", "mitglied", "buchung",
+    "plz$", "ausweis", "gutschein", "commande", "facture", "devis", "dossier", "contrat", "sinistre", "réservation", "adhérent",
+    "pedido", "factura", "expediente", "contrato", "póliza", "reserva", "recibo", "albarán", "pasaporte", "ordine", "fattura", "pratica",
+    "contratto", "polizza", "prenotazione", "sinistro", "bolla", "encomenda", "fatura", "apólice", "processo$", "bestelling", "factuur",
+    "klant", "polis$", "dossiernummer", "zaak", "boeking", "zamów", "faktur", "spraw", "umow", "polis", "klient", "rezerwac", "paragon",
+    "ordre", "faktura", "ärende", "kvitto", "sopimus", "lasku", "tilaus", "заказ", "счёт", "счет", "договор", "номер дела",
+)  # fmt: skip
+_GOODS: Final = (
+    "sku", "upc$", "ean", "gtin", "asin$", "mpn", "barcode", "catalog", "article$", "item$", "items$", "product", "part$", "parts$", "part ", "spare",
+    "component", "model", "serial", "s/n", "lot$", "batch", "asset", "tag$", "tags$", "inventory", "stock", "drawing", "sample", "specimen", "tube",
+    "lab$", "accession", "slide$", "crate", "pallet", "container", "shipment", "parcel", "package", "consignment", "waybill", "awb$", "tracking",
+    "usps$", "ups$", "fedex", "dhl$", "bin$", "shelf", "locker", "slot$", "rack$", "vin$", "chassis", "engine", "imei", "iccid", "firmware", "meter$", "cas$", "oid$",
+    "artikel", "art$", "teil$", "teile", "ersatzteil", "bauteil", "sendung", "paket", "charge$", "chargen", "zähler", "gerät", "inventar", "probe$",
+    "lager", "serien", "katalog", "muster", "pièce", "référence", "lot$", "colis", "échantillon", "compteur", "série", "modèle", "produit",
+    "pieza", "lote$", "artículo", "repuesto", "muestra", "envío", "paquete", "contador", "recambio", "ricambio", "articolo", "lotto$", "campione",
+    "spedizione", "pacco", "matricola", "contatore", "peça", "amostra", "artigo", "onderdeel", "zending", "pakket", "partij", "monster$",
+    "część", "części", "przesył", "paczk", "próbk", "licznik", "partia", "artykuł", "artikkel", "varenr", "reservdel", "paket",
+)  # fmt: skip
+_MEASURES: Final = (
+    "amount", "total", "price", "qty", "quantity", "balance", "sum$", "size", "depth", "width", "height", "length", "weight", "dimension",
+    "diameter", "gauge", "reading", "sensor", "score", "ratio", "loss$", "rate$", "lat$", "lon$", "lng$", "latitude", "longitude", "position", "coordinate",
+    "value$", "counter", "count$", "page", "section", "chapter", "clause", "paragraph", "figure$", "equation", "experiment", "memory", "bytes",
+    "kb$", "offset", "points", "betrag", "summe", "preis", "menge", "seite", "kapitel", "abschnitt", "montant", "prix", "importe", "importo", "kwota",
+    "bedrag", "valor$", "valeur$", "valore$", "wert$", "saldo",
+)  # fmt: skip
+_PROGRAMS: Final = (
+    "version", "ver$", "release$", "build", "commit", "revision", "rev$", "checksum", "hash", "crc$", "crc32", "digest", "epoch", "timestamp", "unix",
+    "ts$", "iat$", "nbf$", "created$", "updated$", "expires", "expiry", "job$", "task$", "pid$", "thread", "session", "request$", "trace", "span$", "seq$", "sequence", "uuid",
+    "guid", "backup", "port$", "seed$", "nonce", "rfc$", "error$", "exit$", "status$",
+)  # fmt: skip
+
+THINGS: Final = (*_PAPERS, *_GOODS, *_MEASURES, *_PROGRAMS)
+"""Words for what has numbers."""
+
+SOLD: Final = frozenset(
+    b"qty quantity price stock unit units uom msrp discount warehouse menge preis bestand lager quantit\xc3\xa9 prix cantidad precio quantit\xc3\xa0 prezzo"
+    b" aantal prijs ilo\xc5\x9b\xc4\x87 cena quantidade pre\xc3\xa7o antal pris".split()
+)
+"""Names of columns beside which no column is a person's."""
+
+MODIFIERS: Final = frozenset(
+    "a an the this that my your his her our their its whose new old other same second first home house work office desk direct personal private best"
+    " alternative alternate emergency main general mobile cell cellular toll free local national business company daytime evening night"
+    " following wrong right correct current previous front contact phone telephone tel fax hotline landline switchboard callback whatsapp sms"
+    " call dial ring text reach at on is under with for and or not no any same all me us him her them you to of in by from"
+    " mein meine meiner meinem dein deine ihr ihre ihrer ihren sein seine unser unsere die der das den dem neue neuer alte andere unter"
+    " telefon handy mobil fest festnetz ruf rück rückruf fax durchwahl büro privat notfall service zentral zentrale direkt"
+    " mon ma ton ta son sa notre votre leur le la les un une nouveau ancien autre bon au téléphone portable fixe bureau"
+    " mi tu su nuestro nuestra vuestro el los un una nuevo nueva otro otra teléfono telefono móvil movil celular fijo casa oficina contacto"
+    " mio tuo suo nostro vostro il lo nuovo vecchio altro al cellulare fisso ufficio telefonico"
+    " meu seu nosso o os novo outro telemóvel telefone celular fixo"
+    " mijn jouw uw ons onze het een nieuw nieuwe ander op telefoon mobiele vast gsm"
+    " mój moj twój twoj nasz nowy inny pod na telefonu kontaktowy komórkowy komórki stacjonarny"
+    " mitt ditt vårt nytt mit dit vores telefonnummer mobilnummer".split()
+)
+"""Words beside "number" that do not say what it is a number of."""
