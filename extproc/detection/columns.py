@@ -16,6 +16,7 @@ _RIGHT: Final = 256
 _QUOTED: Final = re.compile(rb"\"[^\"\n]*\"|'[^'\n]*'(?=[ ]*[,;|)\t]|$)")
 _NAME: Final = re.compile(rb"[ \"'*`\[]*[A-Za-z\x80-\xff][A-Za-z\x80-\xff _.#/()-]{0,31}[ \"'*`\]]*")
 _RULE: Final = re.compile(rb"[ |:+=-]+")
+_ENDING: Final = re.compile(rb"[.:;!?] +| - ")
 _EDGE: Final = b" \"'`*[("
 _EDGE_RIGHT: Final = b" \"'`*])"
 _LONG: Final = re.compile(rb"[0-9]{3}")
@@ -61,12 +62,11 @@ def _headed(text: bytes, line: int, left: bytes, right: bytes) -> Column | None:
         return None
     at, width = _plain(left).count(sign), row.count(sign)
     for above in reversed(text[max(0, line - _ABOVE) : line - 1].split(b"\n")):
-        if _LONG.search(above) is not None:
+        cells = _last_words(above.rstrip(b"\r"), sign).split(sign)
+        if _LONG.search(above, len(above) - sum(map(len, cells)) - len(cells)) is not None:
             continue
-        cells = above.rstrip(b"\r").split(sign)
         if len(cells) == 1 and not _RULE.fullmatch(above):
             return None
-        cells[0] = _last_words(cells[0]) if len(cells) > 1 and cells[0].strip() else cells[0]
         named = [each for each in cells if each.strip()]
         if len(named) > 1 and all(map(_NAME.fullmatch, named)) and all(cells[1:-1]):
             return _at(cells, at + max(0, len(cells) - 1 - width))
@@ -78,9 +78,12 @@ def _at(cells: list[bytes], index: int) -> Column | None:
     return Column(names[index], names) if index < len(names) and names[index] else None
 
 
-def _last_words(cell: bytes) -> bytes:
-    """Return the end of a cell that is a name: what a text says before its table stands before the first cell."""
-    return re.split(rb"[.:;!?] +| - ", cell)[-1]
+def _last_words(line: bytes, sign: bytes) -> bytes:
+    """Return the end of a line that is a head: what a text says before its table stands before the first cell."""
+    at = 0
+    for ending in _ENDING.finditer(line, 0, max(0, line.find(sign, line.rfind(b" ") + 1))):
+        at = ending.end()
+    return line[at:]
 
 
 def _plain(row: bytes) -> bytes:

@@ -27,6 +27,7 @@ _OTHER: Final = re.compile(rb"[0-9](?:[^0-9A-Za-z\x80-\xff]{0,3}[0-9]){5}.*?[A-Z
 _NEXT: Final = re.compile(rb"(?:.[.!?][ \n]|[\r\n]).*?[A-Za-z\x80-\xff]{2}", re.DOTALL)
 """The end of a sentence or line, and words behind it."""
 _ITS_OWN: Final = re.compile(rb"[A-Za-z\x80-\xff.]*[ :=.#]*[0-9+(]")
+_APART: Final = re.compile(rb"\n|[,;] ")
 _BEFORE: Final = 48
 _AFTER: Final = 24
 
@@ -61,14 +62,14 @@ class Context:
         begins, ends = nearest[0] if nearest else (0, 0)
         if self._named and (named := label(before.decode())) is not None and named.foreign:
             at = len(before.decode()[: named.begins].encode())
-            if begins < at or not nearest:
+            if not nearest or ends <= at:
                 return -1
         if nearest:
             gap = before[ends:]
             if self._speaks_for(before[begins:ends]):
                 if not self._past(gap, text[start:end]):
                     return 1
-            elif b"\n" not in gap and not self._past(gap, text[start:end]):
+            elif _APART.search(gap) is None and not self._past(gap, text[start:end]):
                 return -1
         return 1 if self._follows(text[end : end + _AFTER]) else 0
 

@@ -22,7 +22,7 @@ _LABELS: Final = (
     re.compile(rf"(?i)\b(?P<noun>{_WORD}{{2,}})['’.\"]{{0,2}}[ .:-]{{0,2}}(?:\b(?:{_NUMBER}|ids?|codes?|refs?|keys?)\b\.?|{_SIGN}){_TO}"),
     re.compile(rf"(?i)\b(?P<noun>{_WORD}{{3,}}?)s?(?:nummern?|numret|nr|kennzeichen|zeichen|kennung)\b\.?{_TO}"),
 )
-_BARE: Final = re.compile(rf"(?i)(?:\b{_NUMBER}\b\.?|{_SIGN}){_TO}")
+_BARE: Final = re.compile(rf"(?i)(?:\b{_NUMBER}\b\.?|{_SIGN}),?{_TO}")
 _OWNERS: Final = frozenset(
     "my your his her our their mein meine meiner deine ihre unsere mon son notre votre mi su nuestro mio suo nostro meu seu nosso mijn uw ons"
     " mój twój nasz mitt ditt".split()

@@ -41,7 +41,7 @@ _NO_DIGITS: Final = bytes({*range(256)} - {*b"0123456789"})
 _PLAIN: Final = b"0123456789 ().-/+"
 _WORDS: Final = Context(
     ("phone", "tel$", "tel.", "tel:", "teleph", "téléph", "telef", "teléf", "tél", "fon$", "mobil", "móvil", "movil", "cell", "cel$", "cel.",
-     "celular", "cellulare", "handy", "gsm", "fax", "call", "dial", "ring", "reach", "sms", "text$", "texted", "whatsapp", "telegram", "viber",
+     "celular", "cellulare", "handy", "gsm", "fax", "call", "dial", "ring", "reach", "sms", "text$", "texted", "whatsapp", "whats app", "telegram", "viber",
      "signal", "hotline", "contact", "ruf", "anruf", "rück", "rückruf", "zurückruf", "durchwahl",
      "kontakt", "erreich", "festnetz", "front desk", "helpline", "appel",
      "joindre", "llám", "llam", "chiam", "bel$", "bellen", "dzwon", "kom.", "ring mig", "puhelin", "puh", "tlf", "landline",

@@ -12,7 +12,7 @@ _PAPERS: Final = (
     "order", "purchase", "po$", "invoice", "bill$", "receipt", "quote$", "quotation", "ticket", "booking", "reservation", "confirmation",
     "pnr$", "flight", "policy", "claim$", "contract", "agreement", "case$", "docket", "file$", "dossier", "matter$", "record$", "member$",
     "membership", "loyalty", "voucher", "coupon", "account", "acct", "konto", "iban", "bic$", "swift", "routing", "sort code", "cheque",
-    "check$", "transaction", "txn", "transfer", "remittance", "passport", "license", "licence", "permit", "patent", "certificate", "registration",
+    "transaction", "txn", "transfer", "remittance", "passport", "license", "licence", "permit", "patent", "certificate", "registration",
     "reference", "ref$", "re$", "id$", "ids$", "code$", "pin$", "otp$", "card", "vat$", "duns", "cusip", "isin$", "doi$", "isbn", "issn", "zip$", "postcode",
     "bestell", "auftrag", "rechnung", "beleg", "akten", "az$", "vorgang", "vertrag", "police$", "versicherung", "kunden", "mitglied", "buchung",
     "plz$", "ausweis", "gutschein", "commande", "facture", "devis", "dossier", "contrat", "sinistre", "réservation", "adhérent",
