@@ -20,13 +20,17 @@ _ADDRESSES: Final = Context(
     ("version", "ver$", "v$", "release", "build", "firmware", "section", "§", "chapter", "clause", "oid", "upgrade", "update", "revision",
      "rev$", "pkg", "package", "lib", "chrome", "gecko", "driver", "kernel", "module", "plugin", "paragraph", "abschnitt", "kapitel", "api$"),
 )  # fmt: skip
+_PORT: Final = re2.compile(r":[0-9]{1,5}\b")
+"""What a host's name, a stroke and its address end with, as Java writes them; no version of a program does."""
 _SMALL: Final = 30
 _WELL_KNOWN: Final = frozenset({"0.0.0.0", "1.1.1.1", "8.8.8.8", "8.8.4.4", "9.9.9.9"})  # noqa: S104 - an address in a text
 
 
 def _v4(text: bytes, start: int, end: int) -> Verdict | None:
     before, after = text[max(0, start - 2) : start], text[end : end + 2]
-    if before[-1:] in {b".", b"-", b"_", b"+"} or (before[-1:] == b"/" and before != b"//"):
+    if before[-1:] in {b".", b"-", b"_", b"+"}:
+        return None
+    if before[-1:] == b"/" and before != b"//" and _PORT.match(text, end) is None:
         return None
     if after[:1] in {b"-", b"_", b"+"} or (after[:1] in {b".", b"/"} and after[1:].isdigit()):
         return None
@@ -93,6 +97,8 @@ def _mac(text: bytes, start: int, end: int) -> Verdict | None:
     if text[end : end + 1] in {b":", b"."} and text[end + 1 : end + 2].isalnum():
         return None
     found = text[start:end]
+    if found.isalnum():
+        return Verdict(start, end, 0.7) if _NAMED.search(text[max(0, start - 24) : start]) else None
     lettered = any(byte >= 65 for byte in found)  # noqa: PLR2004 - a letter
     leaning = _DEVICES.leaning(text, start, end)
     if leaning > 0 or (lettered and leaning == 0):
@@ -100,9 +106,15 @@ def _mac(text: bytes, start: int, end: int) -> Verdict | None:
     return Verdict(start, end, 0.6) if b":" in found else None
 
 
+_HARDWARE: Final = r"(?i)\b(?:mac|bssid|ether|eui|hwaddr|lladdr|(?:hardware|physical|ethernet|wlan|wi-?fi|bluetooth|device)[ _-]?(?:addr|adr|id))"
+_NAMED: Final = re2.compile(_HARDWARE + r"[A-Za-z]*(?:[ _-]{0,2}(?:addr|adr|dirección|indirizzo)[A-Za-z]*)?(?: (?:is|ist|est|es|è|of))?[\s:=\"'\x60(\[-]*$")
+"""The name of an address of hardware, as it stands directly before one without signs."""
+_PLAIN: Final = r"\b[0-9A-Fa-f]{12}\b"
+
 RECOGNISERS: Final = (
     Recogniser(entity="IP_ADDRESS", cue=r"[0-9]\.[0-9]{1,3}\.[0-9]", pattern=_V4, judge=_v4),
     Recogniser(entity="IP_ADDRESS", cue="[0-9A-Fa-f:]:[0-9A-Fa-f:]", pattern=_V6, judge=_v6),
     Recogniser(entity="MAC_ADDRESS", cue="[0-9A-Fa-f]{2}[:-][0-9A-Fa-f]{2}[:-]", pattern=_MAC, judge=_mac),
     Recogniser(entity="MAC_ADDRESS", cue=r"[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}", pattern=_DOTTED, judge=_mac),
+    Recogniser(entity="MAC_ADDRESS", cue=_HARDWARE, pattern=_PLAIN, judge=_mac),
 )
