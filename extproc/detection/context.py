@@ -57,7 +57,7 @@ class Context:
         found = column(text, start, end)
         if found is not None and (decided := self._of_column(found)) is not None:
             return decided
-        before = spaced(text[_letter(text, start - _BEFORE) : start])
+        before = spaced(preceding(text, start, _BEFORE))
         nearest = deque(self._either.every(before), maxlen=1)
         begins, ends = nearest[0] if nearest else (0, 0)
         if self._named and (named := label(before.decode())) is not None and named.foreign:
@@ -101,17 +101,17 @@ class Context:
         return found is not None and _ITS_OWN.match(line, found[1]) is None
 
 
+def preceding(text: bytes, start: int, size: int) -> bytes:
+    """Return at most `size` bytes of `text` before `start`, from a whole letter on: RE2 goes past no part of one."""
+    at = max(0, start - size)
+    while at < start and text[at] & 0xC0 == 0x80:  # noqa: PLR2004 - further bytes of UTF-8
+        at += 1
+    return text[at:start]
+
+
 def spaced(text: bytes) -> bytes:
     """Return `text` with the words of names apart: ``home_phone`` and ``homePhone``."""
     return _HUMPS.sub(b" ", text.replace(b"_", b" "))
-
-
-def _letter(text: bytes, at: int) -> int:
-    """Return where the first whole letter from `at` on begins: RE2 goes past no part of one."""
-    at = max(0, at)
-    while at < len(text) and text[at] & 0xC0 == 0x80:  # noqa: PLR2004 - further bytes of UTF-8
-        at += 1
-    return at
 
 
 def _any_of(words: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 import re2
 
-from extproc.detection.context import Context
+from extproc.detection.context import Context, preceding
 from extproc.detection.recogniser import Recogniser, Verdict
 
 # --- version 4 ----------------------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ def _mac(text: bytes, start: int, end: int) -> Verdict | None:
         return None
     found = text[start:end]
     if found.isalnum():
-        return Verdict(start, end, 0.7) if _NAMED.search(text[max(0, start - 24) : start]) else None
+        return Verdict(start, end, 0.7) if _NAMED.search(preceding(text, start, _NAME)) else None
     lettered = any(byte >= 65 for byte in found)  # noqa: PLR2004 - a letter
     leaning = _DEVICES.leaning(text, start, end)
     if leaning > 0 or (lettered and leaning == 0):
@@ -109,6 +109,7 @@ def _mac(text: bytes, start: int, end: int) -> Verdict | None:
 _HARDWARE: Final = r"(?i)\b(?:mac|bssid|ether|eui|hwaddr|lladdr|(?:hardware|physical|ethernet|wlan|wi-?fi|bluetooth|device)[ _-]?(?:addr|adr|id))"
 _NAMED: Final = re2.compile(_HARDWARE + r"[A-Za-z]*(?:[ _-]{0,2}(?:addr|adr|dirección|indirizzo)[A-Za-z]*)?(?: (?:is|ist|est|es|è|of))?[\s:=\"'\x60(\[-]*$")
 """The name of an address of hardware, as it stands directly before one without signs."""
+_NAME: Final = 48
 _PLAIN: Final = r"\b[0-9A-Fa-f]{12}\b"
 
 RECOGNISERS: Final = (

@@ -12,7 +12,7 @@ from typing import Final
 import phonenumbers
 from stdnum import luhn
 
-from extproc.detection.context import Context, spaced
+from extproc.detection.context import Context, preceding, spaced
 from extproc.detection.cues import NUMBER
 from extproc.detection.labels import label
 from extproc.detection.recogniser import Recogniser, Verdict
@@ -120,7 +120,7 @@ def _score(found: bytes, text: bytes, start: int, end: int) -> float:  # noqa: P
 
 def _numbered(text: bytes, start: int, *, grouped: bool) -> bool:
     """Whether a number is called one, and of nothing else; without groups it must be somebody's."""
-    named = label(spaced(text[max(0, start - _LABEL) : start]).decode(errors="ignore"))
+    named = label(spaced(preceding(text, start, _LABEL)).decode())
     return named is not None and not named.foreign and (grouped or named.owned)
 
 
