@@ -27,7 +27,7 @@ _OTHER: Final = re.compile(rb"[0-9](?:[^0-9A-Za-z\x80-\xff]{0,3}[0-9]){5}.*?[A-Z
 _NEXT: Final = re.compile(rb"(?:.[.!?][ \n]|[\r\n]).*?[A-Za-z\x80-\xff]{2}", re.DOTALL)
 """The end of a sentence or line, and words behind it."""
 _ITS_OWN: Final = re.compile(rb"[A-Za-z\x80-\xff.]*[ :=.#]*[0-9+(]")
-_APART: Final = re.compile(rb"\n|[,;] ")
+_APART: Final = re.compile(rb"\n|[,;] |(?i: (?:for|f\xc3\xbcr|pour|para|voor|dla) )")
 _BEFORE: Final = 48
 _AFTER: Final = 24
 

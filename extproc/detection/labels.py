@@ -15,11 +15,11 @@ _WORD: Final = r"[^\W\d_]"
 _NUMBER: Final = r"(?:numbers?|nummern?|num[ée]ros?|n[úu]meros?|numer[au]?|numret|num|nr|no|n[°ºo]|номера?)"
 _SIGN: Final = "[№#]"
 _BE: Final = r"(?:is|was|are|ist|lautet|est|es|è|é|jest|to|är|er|of|con)"
-_TO: Final = rf"[\s:=#\"'`(>\[]*(?:\b{_BE}\b[\s:=#\"'`(]*)?$"
+_TO: Final = rf"[\s:=#\"'`(>\[]*(?:\b{_BE}\b[\s:=#\"'`(]*(?:(?:le|la|el|der|die|the|o|il)\b\s*)?)?$"
 _OF: Final = r"(?:(?:de|di|do|du|del|dell|della|da|des|der|van|of|d|la|le|l|el|os)\b[ ']?)*"
 _LABELS: Final = (
     re.compile(rf"(?i)(?:\b{_NUMBER}\.?|{_SIGN}) {_OF}(?P<noun>{_WORD}{{3,}}){_TO}"),
-    re.compile(rf"(?i)\b(?P<noun>{_WORD}{{2,}})['’.\"]{{0,2}}[ .:-]{{0,2}}(?:\b(?:{_NUMBER}|ids?|codes?|refs?|keys?)\b\.?|{_SIGN}){_TO}"),
+    re.compile(rf"(?i)\b(?P<noun>{_WORD}{{2,}})['’.\"]{{0,2}}[ .:-]{{0,2}}(?:(?:identification|identity|reference|registration|account) )?(?:\b(?:{_NUMBER}|ids?|codes?|refs?|keys?)\b\.?|{_SIGN}){_TO}"),
     re.compile(rf"(?i)\b(?P<noun>{_WORD}{{3,}}?)s?(?:nummern?|numret|nr|kennzeichen|zeichen|kennung)\b\.?{_TO}"),
 )
 _BARE: Final = re.compile(rf"(?i)(?:\b{_NUMBER}\b\.?|{_SIGN}),?{_TO}")
@@ -39,12 +39,10 @@ class Label(NamedTuple):
 
 def label(before: str) -> Label | None:
     """Return the label at the end of `before`, None where a number has none."""
-    for pattern in _LABELS:
-        found = pattern.search(before)
-        if found is not None:
-            noun = found["noun"].lower()
-            if noun not in MODIFIERS:
-                return Label(found.start(), foreign=True, owned=False)
-            return Label(found.start(), foreign=False, owned=noun in _OWNERS)
+    labels = [(found.start(), found["noun"].lower()) for pattern in _LABELS if (found := pattern.search(before)) is not None]
+    if labels:
+        begins = min(start for start, _ in labels)
+        foreign = any(noun not in MODIFIERS for _, noun in labels)
+        return Label(begins, foreign=foreign, owned=not foreign and any(noun in _OWNERS for _, noun in labels))
     found = _BARE.search(before)
     return Label(found.start(), foreign=False, owned=False) if found is not None else None

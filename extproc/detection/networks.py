@@ -106,7 +106,7 @@ def _mac(text: bytes, start: int, end: int) -> Verdict | None:
     return Verdict(start, end, 0.6) if b":" in found else None
 
 
-_HARDWARE: Final = r"(?i)\b(?:mac|bssid|ether|eui|hwaddr|lladdr|(?:hardware|physical|ethernet|wlan|wi-?fi|bluetooth|device)[ _-]?(?:addr|adr|id))"
+_HARDWARE: Final = r"(?i)\b(?:mac|bssid|ether|eui|hwaddr|lladdr|(?:hardware|physical|ethernet|wlan|wi-?fi|bluetooth|device)[ _-]?(?:addr|adr))"
 _NAMED: Final = re2.compile(_HARDWARE + r"[A-Za-z]*(?:[ _-]{0,2}(?:addr|adr|dirección|indirizzo)[A-Za-z]*)?(?: (?:is|ist|est|es|è|of))?[\s:=\"'\x60(\[-]*$")
 """The name of an address of hardware, as it stands directly before one without signs."""
 _NAME: Final = 48

@@ -39,11 +39,12 @@ _INDENTED: Final = 16
 """How far from the beginning of its line a number may stand, in bytes."""
 _NO_DIGITS: Final = bytes({*range(256)} - {*b"0123456789"})
 _PLAIN: Final = b"0123456789 ().-/+"
+_OPENING: Final = ord("(")
 _WORDS: Final = Context(
     ("phone", "tel$", "tel.", "tel:", "teleph", "téléph", "telef", "teléf", "tél", "fon$", "mobil", "móvil", "movil", "cell", "cel$", "cel.",
      "celular", "cellulare", "handy", "gsm", "fax", "call", "dial", "ring", "reach", "sms", "text$", "texted", "whatsapp", "whats app", "telegram", "viber",
      "signal", "hotline", "contact", "ruf", "anruf", "rück", "rückruf", "zurückruf", "durchwahl",
-     "kontakt", "erreich", "festnetz", "front desk", "helpline", "appel",
+     "kontakt", "portable$", "erreich", "festnetz", "front desk", "helpline", "appel",
      "joindre", "llám", "llam", "chiam", "bel$", "bellen", "dzwon", "kom.", "ring mig", "puhelin", "puh", "tlf", "landline",
      "switchboard", "caller", "mob$", "mob.", "ph$", "ph:", "p:", "t:", "m:", "☎", "📞", "📱", "✆", "電話", "携帯", "手机", "手機",
      "电话", "联系", "전화", "휴대", "연락", "тел", "моб", "звон", "هاتف", "جوال", "טלפון", "נייד", "फ़ोन", "मोबाइल", "โทร"),
@@ -68,6 +69,8 @@ def _phone(text: bytes, start: int, end: int) -> Verdict | None:
         return None
     if after[:1] in {b"-", b"_", b"%", b"/", b"@"} or (after[:1] in {b".", b":"} and after[1:].isdigit()):
         return None
+    if text[start] == _OPENING and b")" not in text[start:end]:
+        start += 1  # the sentence's
     whole = text[start:end]
     if (before == b"," or (after[:1] == b"," and after[1:].isdigit())) and not _IN_A_ROW.match(whole):
         return None

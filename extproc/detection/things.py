@@ -13,7 +13,7 @@ _PAPERS: Final = (
     "pnr$", "flight", "policy", "claim$", "contract", "agreement", "case$", "docket", "file$", "dossier", "matter$", "record$", "member$",
     "membership", "loyalty", "voucher", "coupon", "account", "acct", "konto", "iban", "bic$", "swift", "routing", "sort code", "cheque",
     "transaction", "txn", "transfer", "remittance", "passport", "license", "licence", "permit", "patent", "certificate", "registration",
-    "reference", "ref$", "re$", "id$", "ids$", "code$", "pin$", "otp$", "card", "vat$", "duns", "cusip", "isin$", "doi$", "isbn", "issn", "zip$", "postcode",
+    "referen", "référen", "ref$", "réf$", "re$", "id$", "ids$", "code$", "pin$", "otp$", "card", "vat$", "duns", "cusip", "isin$", "doi$", "isbn", "issn", "zip$", "postcode",
     "bestell", "auftrag", "rechnung", "beleg", "akten", "az$", "vorgang", "vertrag", "police$", "versicherung", "kunden", "mitglied", "buchung",
     "plz$", "ausweis", "gutschein", "commande", "facture", "devis", "dossier", "contrat", "sinistre", "réservation", "adhérent",
     "pedido", "factura", "expediente", "contrato", "póliza", "reserva", "recibo", "albarán", "pasaporte", "ordine", "fattura", "pratica",
@@ -59,6 +59,7 @@ MODIFIERS: Final = frozenset(
     " alternative alternate emergency main general mobile cell cellular toll free local national business company daytime evening night"
     " following wrong right correct current previous front contact phone telephone tel fax hotline landline switchboard callback whatsapp sms"
     " call dial ring text reach at on is under with for and or not no any same all me us him her them you to of in by from"
+    " is are was were ist sind lautet war est sont es son jest identification identity"
     " mein meine meiner meinem dein deine ihr ihre ihrer ihren sein seine unser unsere die der das den dem neue neuer alte andere unter"
     " telefon handy mobil fest festnetz ruf rück rückruf fax durchwahl büro privat notfall service zentral zentrale direkt"
     " mon ma ton ta son sa notre votre leur le la les un une nouveau ancien autre bon au téléphone portable fixe bureau"
