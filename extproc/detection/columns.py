@@ -57,7 +57,9 @@ def _headed(text: bytes, line: int, left: bytes, right: bytes) -> Column | None:
     """Return the column by the head of the table that the line beginning at `line` is a row of; `left` and `right` are around."""
     row = _plain(left + right)
     before = left.rstrip(_EDGE)[-1:]
-    sign = before if before in _SIGNS and before else next((each for each in _SIGNS if right.lstrip(_EDGE_RIGHT)[:1] == each), b"")
+    sign = (
+        before if before in _SIGNS and before else next((each for each in _SIGNS if right.lstrip(_EDGE_RIGHT)[:1] == each), b"")
+    )
     if not sign:
         return None
     at, width = _plain(left).count(sign), row.count(sign)

@@ -27,7 +27,10 @@ _OTHER: Final = re.compile(rb"[0-9](?:[^0-9A-Za-z\x80-\xff]{0,3}[0-9]){5}.*?[A-Z
 _NEXT: Final = re.compile(rb"(?:.[.!?][ \n]|[\r\n]).*?[A-Za-z\x80-\xff]{2}", re.DOTALL)
 """The end of a sentence or line, and words behind it."""
 _ITS_OWN: Final = re.compile(rb"[A-Za-z\x80-\xff.]*[ :=.#]*[0-9+(]")
-_APART: Final = re.compile(rb"\n|[,;] |(?i: (?:for|f\xc3\xbcr|pour|para|voor|dla) )")
+_APART: Final = re.compile(
+    rb"\n|[,;] |(?i: (?:for|f\xc3\xbcr|pour|para|voor|dla) )|[A-Z][a-z\x80-\xff]+(?: [A-Z][a-z\x80-\xff]+)+ ?\(?$"
+)
+"""What parts a word from a number: the end of a line or clause, and whom the number is for."""
 _BEFORE: Final = 48
 _AFTER: Final = 24
 
@@ -90,8 +93,11 @@ class Context:
     def _past(self, gap: bytes, value: bytes) -> bool:
         """Whether the word before `gap` is that of something else: of another number, or of what a sentence before says."""
         other = _NUMBER.search(gap) if self._named else _OTHER.search(gap)
-        if other is not None and _RUN.sub(b"0", value) not in _RUN.sub(b"0", gap):
-            return True
+        if other is not None:
+            shapes, shape = _RUN.sub(b"0", gap), _RUN.sub(b"0", value)
+            at = shapes.find(shape)
+            if at < 0 or shapes[at - 1 : at].isalnum():
+                return True
         return self._named and _NEXT.search(gap) is not None
 
     def _follows(self, after: bytes) -> bool:

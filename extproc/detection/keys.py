@@ -173,7 +173,11 @@ def _spoken(text: bytes, start: int, end: int) -> Verdict | None:
     """Judge what follows the name of a secret in a sentence: it must look more like one."""
     end = start + len(text[start:end].rstrip(b".,:!?\\&"))
     value = text[start:end]
-    if _PLACEHOLDER.match(value) or _NO_SECRET.search(preceding(text, start, _NAME)) or not any(48 <= byte <= 57 for byte in value):  # noqa: PLR2004 - a digit
+    if (
+        _PLACEHOLDER.match(value)
+        or _NO_SECRET.search(preceding(text, start, _NAME))
+        or not any(48 <= byte <= 57 for byte in value)
+    ):  # noqa: PLR2004 - a digit
         return None
     return Verdict(start, end, 0.7) if _disordered(value, _kinds(value), _LEAST_BITS + 0.3) else None
 

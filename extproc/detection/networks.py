@@ -16,7 +16,8 @@ _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])"
 _V4: Final = rf"\b(?:{_OCTET}\.){{3}}{_OCTET}\b(?:/(?:3[0-2]|[12]?[0-9])\b)?"
 _ADDRESSES: Final = Context(
     ("ip$", "ips$", "ipv", "address", "host", "server", "ping", "src", "dst", "source", "client", "peer", "gateway", "dns", "login", "subnet",
-     "router", "proxy", "network", "vpn", "from", "adresse", "dirección", "indirizzo", "adres", "nameserver", "inet", "bind", "addr", "remote"),
+     "router", "proxy", "network", "vpn", "connect", "request", "attempt", "traffic", "attack", "blocked", "banned", "whois", "traceroute", "curl", "ssh", "telnet",
+     "nmap", "adresse", "dirección", "indirizzo", "adres", "nameserver", "inet", "bind", "addr", "remote"),
     ("version", "ver$", "v$", "release", "build", "firmware", "section", "§", "chapter", "clause", "oid", "upgrade", "update", "revision",
      "rev$", "pkg", "package", "lib", "chrome", "gecko", "driver", "kernel", "module", "plugin", "paragraph", "abschnitt", "kapitel", "api$"),
 )  # fmt: skip
@@ -106,8 +107,13 @@ def _mac(text: bytes, start: int, end: int) -> Verdict | None:
     return Verdict(start, end, 0.6) if b":" in found else None
 
 
-_HARDWARE: Final = r"(?i)\b(?:mac|bssid|ether|eui|hwaddr|lladdr|(?:hardware|physical|ethernet|wlan|wi-?fi|bluetooth|device)[ _-]?(?:addr|adr))"
-_NAMED: Final = re2.compile(_HARDWARE + r"[A-Za-z]*(?:[ _-]{0,2}(?:addr|adr|dirección|indirizzo)[A-Za-z]*)?(?: (?:is|ist|est|es|è|of))?[\s:=\"'\x60(\[-]*$")
+_HARDWARE: Final = (
+    r"(?i)\b(?:mac|bssid|ether|eui|hwaddr|lladdr|(?:hardware|physical|ethernet|wlan|wi-?fi|bluetooth|device)[ _-]?(?:addr|adr))"
+)
+_NAMED: Final = re2.compile(
+    _HARDWARE
+    + r"[A-Za-z]*(?:[ _-]{0,2}(?:addr|adr|dirección|indirizzo)[A-Za-z]*)?(?: (?:is|ist|est|es|è|of))?[\s:=\"'\x60(\[-]*$"
+)
 """The name of an address of hardware, as it stands directly before one without signs."""
 _NAME: Final = 48
 _PLAIN: Final = r"\b[0-9A-Fa-f]{12}\b"

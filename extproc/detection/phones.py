@@ -12,6 +12,7 @@ from typing import Final
 import phonenumbers
 from stdnum import luhn
 
+from extproc.detection.columns import column
 from extproc.detection.context import Context, preceding, spaced
 from extproc.detection.cues import NUMBER
 from extproc.detection.labels import label
@@ -59,7 +60,9 @@ _MEASURED: Final = re.compile(
 )
 """What stands behind a measure."""
 _TRAILING: Final = re.compile(rb"[0-9] $")
-_NATIONAL: Final = re.compile(rb"^(?:0[1-9](?:[ .][0-9]{2}){4}|0[0-9]{2} [0-9]{4} [0-9]{4}|0[0-9]{3} [0-9]{3} [0-9]{4}|0[0-9]{4} [0-9]{6}|0[1-9][0-9]{1,4} ?/ ?[0-9]{4,8})$")
+_NATIONAL: Final = re.compile(
+    rb"^(?:0[1-9](?:[ .][0-9]{2}){4}|0[0-9]{2} [0-9]{4} [0-9]{4}|0[0-9]{3} [0-9]{3} [0-9]{4}|0[0-9]{4} [0-9]{6}|0[1-9][0-9]{1,4} ?/ ?[0-9]{4,8})$"
+)
 """As in France, in Britain, in Germany."""
 
 
@@ -72,7 +75,11 @@ def _phone(text: bytes, start: int, end: int) -> Verdict | None:
     if text[start] == _OPENING and b")" not in text[start:end]:
         start += 1  # the sentence's
     whole = text[start:end]
-    if (before == b"," or (after[:1] == b"," and after[1:].isdigit())) and not _IN_A_ROW.match(whole):
+    if (
+        (before == b"," or (after[:1] == b"," and after[1:].isdigit()))
+        and not _IN_A_ROW.match(whole)
+        and column(text, start, end) is None
+    ):
         return None
     extension = _EXTENDED.search(whole) if whole.translate(None, _PLAIN) else None
     body = end - len(extension.group()) if extension is not None else end

@@ -13,12 +13,12 @@ _PAPERS: Final = (
     "pnr$", "flight", "policy", "claim$", "contract", "agreement", "case$", "docket", "file$", "dossier", "matter$", "record$", "member$",
     "membership", "loyalty", "voucher", "coupon", "account", "acct", "konto", "iban", "bic$", "swift", "routing", "sort code", "cheque",
     "transaction", "txn", "transfer", "remittance", "passport", "license", "licence", "permit", "patent", "certificate", "registration",
-    "referen", "référen", "ref$", "réf$", "re$", "id$", "ids$", "code$", "pin$", "otp$", "card", "vat$", "duns", "cusip", "isin$", "doi$", "isbn", "issn", "zip$", "postcode",
-    "bestell", "auftrag", "rechnung", "beleg", "akten", "az$", "vorgang", "vertrag", "police$", "versicherung", "kunden", "mitglied", "buchung",
+    "cost center", "cost centre", "referen", "référen", "ref$", "réf$", "re$", "id$", "ids$", "code$", "pin$", "otp$", "card", "vat$", "duns", "cusip", "isin$", "doi$", "isbn", "issn", "zip$", "postcode",
+    "bestell", "auftrag", "rechnung", "beleg", "akten", "az$", "vorgang", "vertrag", "police$", "versicherung", "mitglied", "buchung",
     "plz$", "ausweis", "gutschein", "commande", "facture", "devis", "dossier", "contrat", "sinistre", "réservation", "adhérent",
     "pedido", "factura", "expediente", "contrato", "póliza", "reserva", "recibo", "albarán", "pasaporte", "ordine", "fattura", "pratica",
     "contratto", "polizza", "prenotazione", "sinistro", "bolla", "encomenda", "fatura", "apólice", "processo$", "bestelling", "factuur",
-    "klant", "polis$", "dossiernummer", "zaak", "boeking", "zamów", "faktur", "spraw", "umow", "polis", "klient", "rezerwac", "paragon",
+    "polis$", "dossiernummer", "zaak", "boeking", "zamów", "faktur", "spraw", "umow", "polis", "rezerwac", "paragon",
     "ordre", "faktura", "ärende", "kvitto", "sopimus", "lasku", "tilaus", "заказ", "счёт", "счет", "договор", "номер дела",
 )  # fmt: skip
 _GOODS: Final = (
@@ -53,6 +53,47 @@ SOLD: Final = frozenset(
     b" aantal prijs ilo\xc5\x9b\xc4\x87 cena quantidade pre\xc3\xa7o antal pris".split()
 )
 """Names of columns beside which no column is a person's."""
+
+PIECES: Final = frozenset(
+    # goods
+    "adapter amplifier appliance bag ballast battery bearing belt bit blade board bolt bottle bracket brake bulb bundle bushing cable camera cap capacitor"
+    " carton cartridge case cell chain chip clamp clip clutch coil compressor connector controller coupling cover cylinder device disc disk display"
+    " door drawer drill drive drum engine fan filter fitting flange frame furniture fuse garment gasket gear hinge hose housing instrument jack kit lamp"
+    " laptop lens lever lid machine magnet mask material module monitor motor mount nozzle nut o-ring panel pedal pipe piston plate plug pn pn: pump purifier"
+    " radiator relay resistor ring-set robot rod roller rotor router screen screw seal sensor shaft shim shoe sleeve socket solenoid spring sprocket switch"
+    " tank terminal thermostat tile tire toner tool toner transformer transistor tray tyre unit vacuum valve vehicle washer wheel wire"
+    # boxes and places
+    " aisle bay bench bin box cabinet compartment container crate cupboard drum envelope gate lane locker pallet pier plot"
+    " rack room row safe shelf slot stall terminal vault wagon well zone"
+    # laboratories
+    " aliquot allele antibody antigen assay biopsy cas cassette clone colony compound culture enzyme extract gene isolate ligand molecule mrn mutant ndc pathogen"
+    " plasmid primer probe protein reagent sample sequence slide specimen strain substance swab tissue vial virus"
+    # papers
+    " ad addendum advert album amendment annex appendix appraisal assignment award bid bond brief budget bulletin bylaw"
+    " campaign certificate chapter circular citation clause complaint course deal decree deed deposit directive document donation edict edition entry exam exhibit expense"
+    " fund gazette grant incident issue journal lawsuit lease ledger lesson letter loan log manifest manuscript memo memorandum "
+    " mortgage motion notice opinion order ordinance paper patch petition plan plea poll poster preprint prescription proceeding program project"
+    " proposal prospectus publication ranking rebate regulation report requisition resolution return rma ruling schedule script"
+    " settlement spreadsheet standard statement statute story study submission subpoena subscription summons survey syllabus tender test thesis tome"
+    " treaty trial verdict volume warrant warranty writ"
+    # centres of cost, transport, programs
+    " bus ferry fleet flight hull mission route ship shuttle tail tender trailer train tram trip truck vessel voyage"
+    " blob branch buffer bug build bytes cluster commit container dashboard dataset error event feature gateway index inode instance key migration node"
+    " object offset partition patch pipeline pod process queue record release revision run segment sha snapshot sprint strength swimlane table task template"
+    " thread tick token topic trace transaction unit volume "
+    " pn p/n sn s/n nsn upc gtin mpn oem fru fcc hs ndc npi rfq rfp eco ecn cve"
+    # goods and papers elsewhere
+    " artikel baugruppe behälter bescheid bolzen buch dichtung düse dichtungsring ersatzteil filter gerät gehäuse getriebe halter karton kiste kabel lampe lager"
+    " maschine motor muster palette platte position probe produkt projekt pumpe reifen ring rohr schalter schraube sicherung stecker teil ventil welle werkzeug"
+    " antrag akte bestellung buchung charge lieferschein lieferung rechnung regal raum sendung vertrag vorgang zimmer"
+    " ampoule boîte boulon câble carton colis courroie filtre joint palette pièce pneu pompe produit projet roue tuyau vanne vis article bon contrat devis facture lot dossier"
+    " caja cable correa filtro junta llanta neumático pieza producto proyecto rodamiento rueda tornillo tubo válvula artículo lote pedido factura contrato expediente"
+    " articolo bullone cavo cinghia filtro guarnizione pezzo pneumatico pompa prodotto progetto ruota scatola tubo valvola vite lotto ordine fattura contratto pratica"
+    " artikel bout doos filter kabel klep lamp onderdeel pakking pomp product project schroef wiel band factuur bestelling"
+    " część filtr kabel karton koło opona pompa produkt projekt pudełko śruba uszczelka zawór zamówienie faktura umowa paczka sprawa partia próbka"
+    " peça caixa parafuso pneu produto projeto rolamento válvula".split()
+)
+"""What goes by a number of its own that stands right behind it: ``gasket 123-45-6789``."""
 
 MODIFIERS: Final = frozenset(
     "a an the this that my your his her our their its whose new old other same second first home house work office desk direct personal private best"
