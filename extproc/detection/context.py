@@ -63,10 +63,8 @@ class Context:
         before = spaced(preceding(text, start, _BEFORE))
         nearest = deque(self._either.every(before), maxlen=1)
         begins, ends = nearest[0] if nearest else (0, 0)
-        if self._named and (named := label(before.decode())) is not None and named.foreign:
-            at = len(before.decode()[: named.begins].encode())
-            if not nearest or ends <= at:
-                return -1
+        if self._named and (named := label(before)) is not None and named.foreign and (not nearest or ends <= named.begins):
+            return -1
         if nearest:
             gap = before[ends:]
             if self._speaks_for(before[begins:ends]):

@@ -206,9 +206,10 @@ def _bits(value: bytes) -> float:
 
 
 _NAMED: Final = (
-    "(?i)key|token|secret|pass[wp]|pwd|credential|bearer|authorization|clé |cle |clave|chiav|chave|klucz|schl[üu]ssel|sleutel|nyckel|jeton|geheimnis"
-    "|mot de passe|mdp|kennwort|contraseña|senha|palavra-passe|wachtwoord|hasło|lösenord|adgangskode|пароль|ключ|токен|密码|密钥|パスワード|비밀번호"
+    "(?i)key|token|secret|pass[wp]|pwd|credential|bearer|authorization|cl[ée]s? |clave|chiav|chave|klucz|ssel|sleut|nyckel|jeton|geheim|de pas|mdp"
+    "|kennw|contras|senha|palavra|wachtw|has[łl]o|senord|gangsk|парол|ключ|токен|密|パスワ|비밀"
 )
+"""Beginnings and endings of the names, which are many, so that what is looked for in every text stays small."""
 
 RECOGNISERS: Final = (
     Recogniser(entity="API_KEY", cue=LONG, pattern=_ISSUED, judge=_issued),

@@ -81,12 +81,11 @@ def _checked(validator: ModuleType, context: Context, alone: float) -> Judge:
 
 
 _CODE: Final = "[0-9A-Za-z]{15}"
-_SPANISH: Final = r"[0-9]{3}\.?[0-9]{3}-?[A-Za-z]"
 _THREES: Final = r"\b[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{3}\b"
 _ELEVEN: Final = r"\b[0-9]{11}\b"
 _ALONE: Final[tuple[tuple[str, str, str, ModuleType, float, tuple[str, ...]], ...]] = (
-    ("ES_NIF", _SPANISH, r"\b[0-9]{2}\.?[0-9]{3}\.?[0-9]{3}-?[A-Za-z]\b", dni, 0.6, ("nif$", "dni$", "documento", "identidad", "identificación")),
-    ("ES_NIE", _SPANISH, r"\b[XYZxyz][-.]?[0-9]\.?[0-9]{3}\.?[0-9]{3}-?[A-Za-z]\b", nie, 0.6, ("nie$", "extranjero", "identidad")),
+    ("ES_NIF", NUMBER, r"\b[0-9]{2}\.?[0-9]{3}\.?[0-9]{3}-?[A-Za-z]\b", dni, 0.6, ("nif$", "dni$", "documento", "identidad", "identificación")),
+    ("ES_NIE", NUMBER, r"\b[XYZxyz][-.]?[0-9]\.?[0-9]{3}\.?[0-9]{3}-?[A-Za-z]\b", nie, 0.6, ("nie$", "extranjero", "identidad")),
     ("IT_FISCAL_CODE", _CODE, r"(?i)\b[A-Z]{6}[0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]\b", codicefiscale, 0.9, ("codice", "cf$")),
     ("IN_GSTIN", _CODE, r"\b[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][0-9A-Z]{3}\b", gstin, 0.9, ("gst",)),
     ("FI_PERSONAL_IDENTITY_CODE", "[0-9]{6}[-+A-FU-Y][0-9]{3}", r"\b[0-3][0-9][01][0-9]{3}[-+A-FU-Y][0-9]{3}[0-9A-Y]\b", hetu, 0.85, ("hetu",)),

@@ -130,7 +130,7 @@ def _score(found: bytes, text: bytes, start: int, end: int) -> float:  # noqa: P
 
 def _numbered(text: bytes, start: int, *, grouped: bool) -> bool:
     """Whether a number is called one, and of nothing else; without groups it must be somebody's."""
-    named = label(spaced(preceding(text, start, _LABEL)).decode())
+    named = label(spaced(preceding(text, start, _LABEL)))
     return named is not None and not named.foreign and (grouped or named.owned)
 
 
