@@ -110,17 +110,21 @@ def _score(found: bytes, text: bytes, start: int, end: int) -> float:  # noqa: P
         return 0.0
     if found.lstrip(b"(").startswith(b"+"):
         return _by_plan(digits, found, text, start, end)
+    american = _AMERICAN.match(found) is not None
+    if not american and (
+        _DATE.match(found)
+        or _NO_PHONE.match(found)
+        or (found[:1] not in b"0(" and _TRAILING.search(text, max(0, start - 2), start))
+        or (len(digits) > 12 and luhn.is_valid(digits.decode()))  # noqa: PLR2004 - a card
+    ):
+        return 0.0
     leaning = _WORDS.leaning(text, start, end)
     if leaning < 0:
         return 0.0
     if found.startswith(b"00"):
         return _by_plan(digits.lstrip(b"0"), found, text, start, end)
-    if _DATE.match(found) or _NO_PHONE.match(found) or (len(digits) > 12 and luhn.is_valid(digits.decode())):  # noqa: PLR2004 - a card
-        return 0.0
-    if _AMERICAN.match(found):
+    if american:
         return 0.85 if leaning else 0.65
-    if found[:1] not in b"0(" and _TRAILING.search(text, max(0, start - 2), start):
-        return 0.0
     if leaning or _EXTENDED.search(found) is not None or _numbered(text, start, grouped=found != digits):
         return 0.75
     if _BRACKETED.match(found) or _NATIONAL.match(found):
