@@ -70,7 +70,7 @@ class Context:
             if self._speaks_for(before[begins:ends]):
                 if not self._past(gap, text[start:end]):
                     return 1
-            elif _APART.search(gap) is None and not self._past(gap, text[start:end]):
+            elif _APART.search(gap) is None and _NEXT.search(gap) is None and not self._past(gap, text[start:end]):
                 return -1
         return 1 if self._follows(text[end : end + _AFTER]) else 0
 

@@ -108,11 +108,13 @@ _SPOKEN: Final = (
 _NO_SECRET: Final = re2.compile(
     r"(?i)(?:(?:page|paging|next|prev|previous|continuation|sync|resume|cursor|cache|primary|foreign|partition|sort|row|range|hash|index|shard|routing"
     r"|group|message|idempotency|dedup|deduplication|object|public|publishable|config|locale|translation|i18n|registry|composite|unique|lookup)"
-    r"[ _.-]?(?:key|token)s?|(?:key|token|secret|password)s?[ _.-]?(?:name|type|count|length|url|uri|path|file|policy|version|fingerprint|alias|arn|hint))"
+    r"[ _.-]?(?:key|token)s?|(?:key|token|secret|password)s?[ _.-]?(?:name|type|count|length|url|uri|path|file|policy|version|fingerprint|alias|arn|hint|ref)|key[ _.-]?id)"
     r"[\"'\x60]?\s{0,3}(?:(?:=>|:=|[:=]|is|was)\s{0,3})?[\"'\x60]?$"
 )
 """Names of what is no secret."""
 
+_WORDS: Final = re2.compile(r"^(?:(?:[A-Z]?[a-z]{1,16}[0-9]{0,4}|[A-Z]{1,8}|[0-9]{1,4})(?:[-_/.:]+|$)){2,}$")
+"""Words and small numbers, as in a path or a name: some order after all."""
 _NAME: Final = 64
 """How far before a value its name begins, in bytes."""
 _LEAST: Final = 16
@@ -164,7 +166,10 @@ def _assigned(text: bytes, start: int, end: int) -> Verdict | None:
     if _PLACEHOLDER.match(value) or _NO_SECRET.search(preceding(text, start, _NAME)):
         return None
     kinds = _kinds(value)
-    if len(value) >= _LEAST_PASSWORD and kinds >= 3 and _PASSWORD.search(preceding(text, start, _NAME)):  # noqa: PLR2004 - of four
+    password = _PASSWORD.search(preceding(text, start, _NAME))
+    if _WORDS.match(value) and not password:
+        return None
+    if len(value) >= _LEAST_PASSWORD and kinds >= 3 and password:  # noqa: PLR2004 - of four
         return Verdict(start, end, 0.7)
     return Verdict(start, end, 0.75) if _disordered(value, kinds, _LEAST_BITS) else None
 
@@ -173,11 +178,9 @@ def _spoken(text: bytes, start: int, end: int) -> Verdict | None:
     """Judge what follows the name of a secret in a sentence: it must look more like one."""
     end = start + len(text[start:end].rstrip(b".,:!?\\&"))
     value = text[start:end]
-    if (
-        _PLACEHOLDER.match(value)
-        or _NO_SECRET.search(preceding(text, start, _NAME))
-        or not any(48 <= byte <= 57 for byte in value)
-    ):  # noqa: PLR2004 - a digit
+    if _PLACEHOLDER.match(value) or not any(48 <= byte <= 57 for byte in value):  # noqa: PLR2004 - a digit
+        return None
+    if _NO_SECRET.search(preceding(text, start, _NAME)):
         return None
     return Verdict(start, end, 0.7) if _disordered(value, _kinds(value), _LEAST_BITS + 0.3) else None
 

@@ -19,7 +19,8 @@ _ADDRESSES: Final = Context(
      "router", "proxy", "network", "vpn", "connect", "request", "attempt", "traffic", "attack", "blocked", "banned", "whois", "traceroute", "curl", "ssh", "telnet",
      "nmap", "adresse", "dirección", "indirizzo", "adres", "nameserver", "inet", "bind", "addr", "remote"),
     ("version", "ver$", "v$", "release", "build", "firmware", "section", "§", "chapter", "clause", "oid", "upgrade", "update", "revision",
-     "rev$", "pkg", "package", "lib", "chrome", "gecko", "driver", "kernel", "module", "plugin", "paragraph", "abschnitt", "kapitel", "api$"),
+     "rev$", "pkg", "package", "lib", "chrome", "gecko", "driver", "kernel", "sdk$", "jdk$", "jre$", "runtime", "app$", "oracle", "software", "dll$", "installer", "setup", "patch", "hotfix", "bios", "uefi", "chart$",
+     "schema", "depend", "requires", "installed", "module", "plugin", "paragraph", "abschnitt", "kapitel", "api$"),
 )  # fmt: skip
 _PORT: Final = re2.compile(r":[0-9]{1,5}\b")
 """What a host's name, a stroke and its address end with, as Java writes them; no version of a program does."""
@@ -108,7 +109,7 @@ def _mac(text: bytes, start: int, end: int) -> Verdict | None:
     leaning = _DEVICES.leaning(text, start, end)
     if leaning > 0 or (lettered and leaning == 0):
         return Verdict(start, end, 0.9)
-    return Verdict(start, end, 0.6) if b":" in found else None
+    return Verdict(start, end, 0.6) if b":" in found and (lettered or not leaning) else None
 
 
 _HARDWARE: Final = (

@@ -46,7 +46,7 @@ _WORDS: Final = Context(
      "celular", "cellulare", "handy", "gsm", "fax", "call", "dial", "ring", "reach", "sms", "text$", "texted", "whatsapp", "whats app", "telegram", "viber",
      "signal", "hotline", "contact", "ruf", "anruf", "rück", "rückruf", "zurückruf", "durchwahl",
      "kontakt", "portable$", "erreich", "festnetz", "front desk", "helpline", "appel",
-     "joindre", "llám", "llam", "chiam", "bel$", "bellen", "dzwon", "kom.", "ring mig", "puhelin", "puh", "tlf", "landline",
+     "joindre", "llám", "llam", "chiam", "bel$", "bellen", "dzwon", "zadzwo", "kom.", "ring mig", "puhelin", "puh", "tlf", "landline",
      "switchboard", "caller", "mob$", "mob.", "ph$", "ph:", "p:", "t:", "m:", "☎", "📞", "📱", "✆", "電話", "携帯", "手机", "手機",
      "电话", "联系", "전화", "휴대", "연락", "тел", "моб", "звон", "هاتف", "جوال", "טלפון", "נייד", "फ़ोन", "मोबाइल", "โทร"),
     (*THINGS, "epoch", "ssn", "social", "nhs", "tfn", "sin$", "insurance", "tax", "aadhaar", "pesel", "nif", "dni$", "personn", "ip$", "tin$"),
@@ -55,15 +55,15 @@ _WORDS: Final = Context(
 _LABEL: Final = 48
 """How far before a number its label is looked for, in bytes."""
 _MEASURED: Final = re.compile(
-    rb"(?i) ?(?:[mck]m|[kmg]?g|ml|[kmgt]i?b|bytes|[mn\xc2\xb5]s|sec(?:ond)?s?|rows?|records?|items|pcs|pieces|units|hits|views|points?|pts|steps|"
-    rb"lines|px|k?hz|rpm|eur|usd|gbp|chf|pln|z\xc5\x82|%|\xe2\x82\xac|\xc2\xa3|\$|\(unix|unix|epoch|\(epoch)(?![A-Za-z])"
+    rb" ?(?:[mck]m|[kmg]?g|ml|[KMGTkmgt]i?[Bb]|[mn\xc2\xb5]s|secs?|px|k?[Hh]z|rpm|EUR|USD|GBP|CHF|PLN|%|\xe2\x82\xac|\xc2\xa3|\$|"
+    rb"(?i:bytes|seconds|rows?|records?|items|pcs|pieces|units|hits|views|points?|pts|steps|lines|z\xc5\x82|\(?unix|\(?epoch))(?![A-Za-z.])"
 )
 """What stands behind a measure."""
 _TRAILING: Final = re.compile(rb"[0-9] $")
 _NATIONAL: Final = re.compile(
-    rb"^(?:0[1-9](?:[ .][0-9]{2}){4}|0[0-9]{2} [0-9]{4} [0-9]{4}|0[0-9]{3} [0-9]{3} [0-9]{4}|0[0-9]{4} [0-9]{6}|0[1-9][0-9]{1,4} ?/ ?[0-9]{4,8})$"
+    rb"^(?:0[1-9](?:[ .][0-9]{2}){4}|0[0-9]{2} [0-9]{4} [0-9]{4}|0[0-9]{3} [0-9]{3} [0-9]{4}|0[0-9]{4} [0-9]{6}|0[1-9][0-9]{1,4} ?/ ?[0-9]{4,8}|0[1-9]0-[0-9]{4}-[0-9]{4}|06-[0-9]{8})$"
 )
-"""As in France, in Britain, in Germany."""
+"""As in France, in Britain, in Germany, in Japan and Korea, in the Netherlands."""
 
 
 def _phone(text: bytes, start: int, end: int) -> Verdict | None:
@@ -104,15 +104,14 @@ def _stops(text: bytes, start: int, end: int) -> list[int]:
 
 def _score(found: bytes, text: bytes, start: int, end: int) -> float:  # noqa: PLR0911 - one for each reason
     digits = found.translate(None, _NO_DIGITS)
-    if _MEASURED.match(text, end) is not None:
-        return 0.0
     if not _LEAST <= len(digits) <= _MOST or len(set(digits)) < 3 or found.count(b"(") != found.count(b")"):  # noqa: PLR2004
         return 0.0
     if found.lstrip(b"(").startswith(b"+"):
         return _by_plan(digits, found, text, start, end)
     american = _AMERICAN.match(found) is not None
     if not american and (
-        _DATE.match(found)
+        _MEASURED.match(text, end)
+        or _DATE.match(found)
         or _NO_PHONE.match(found)
         or (found[:1] not in b"0(" and _TRAILING.search(text, max(0, start - 2), start))
         or (len(digits) > 12 and luhn.is_valid(digits.decode()))  # noqa: PLR2004 - a card

@@ -35,7 +35,7 @@ _GOODS: Final = (
 _MEASURES: Final = (
     "amount", "total", "price", "qty", "quantity", "balance", "sum$", "size", "depth", "width", "height", "length", "weight", "dimension",
     "diameter", "gauge", "reading", "sensor", "score", "ratio", "loss$", "rate$", "lat$", "lon$", "lng$", "latitude", "longitude", "position", "coordinate",
-    "value$", "counter", "count$", "page", "section", "chapter", "clause", "paragraph", "figure$", "equation", "experiment", "memory", "bytes",
+    "value$", "counter", "count$", "range$", "page", "section", "chapter", "clause", "paragraph", "figure$", "equation", "experiment", "memory", "bytes",
     "kb$", "offset", "points", "betrag", "summe", "preis", "menge", "seite", "kapitel", "abschnitt", "montant", "prix", "importe", "importo", "kwota",
     "bedrag", "valor$", "valeur$", "valore$", "wert$", "saldo",
 )  # fmt: skip
