@@ -50,7 +50,12 @@ def label(before: bytes) -> Label | None:
         foreign = not nouns <= MODIFIERS
         return Label(min(labels)[0], foreign=foreign, owned=not foreign and not nouns.isdisjoint(_OWNERS))
     found = _PIECE.find(before)
-    if found is not None and not PIECES.isdisjoint({noun := before[slice(*found)].decode().lower(), noun.removesuffix("s")}):
+    if found is not None and not PIECES.isdisjoint(_singular(before[slice(*found)].decode().lower())):
         return Label(found[0], foreign=True, owned=False)
     found = _BARE.find(before)
     return Label(found[0], foreign=False, owned=False) if found is not None else None
+
+
+def _singular(noun: str) -> set[str]:
+    """Return a noun, and what may be its singular."""
+    return {noun, *(noun.removesuffix(ending) for ending in ("s", "es", "n", "en", "e"))}
