@@ -32,11 +32,13 @@ class Column(NamedTuple):
 
 def column(text: bytes, start: int, end: int) -> Column | None:
     """Return what the column is called in whose cell the value from `start` to `end` stands by itself."""
-    line = text.rfind(b"\n", max(0, start - _ABOVE), start) + 1
-    row = text[max(line, start - _ABOVE) : start]
+    low = max(0, start - _ABOVE)
+    line = text.rfind(b"\n", low, start) + 1
+    left = max(line, low)
+    row = text[left:start]
     if not row.rstrip(_EDGE) or row.rstrip(_EDGE)[-1:] in _SIGNS:
         opened = row.rfind(b"(")
-        if opened >= 0 and (found := _filled(text, line + opened, row[opened + 1 :])) is not None:
+        if opened >= 0 and (found := _filled(text, left + opened, row[opened + 1 :])) is not None:
             return found
         if line:
             return _headed(text, line, row, text[end : end + _RIGHT].partition(b"\n")[0])

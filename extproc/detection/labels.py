@@ -26,7 +26,7 @@ _PRECEDED: Final = Expression(
 )
 _COMPOUND: Final = Expression(rf"(?i)(\pL{{3,}}?)s?(?:nummern?|numret|nr|kennzeichen|zeichen|kennung)\b\.?{_TO}")
 _PIECE: Final = Expression(r"(?:^|\s)[\"'(\[]?(\pL(?:[/-]?\pL)+)[\s:=#\"'`(\[]*$")
-_BARE: Final = Expression(rf"(?i)((?:\b{_NUMBER}\b\.?|{_SIGN}),?){_TO}")
+_BARE: Final = Expression(rf"(?i)(\b(?:number|nummer|num[ée]ro|n[úu]mero|numer|номер)\b:?,?){_TO}")
 _LAST: Final = re.compile(rb"[ ']")
 _OWNERS: Final = frozenset(
     "my your his her our their mein meine meiner deine ihre unsere mon son notre votre mi su nuestro mio suo nostro meu seu nosso mijn uw ons"

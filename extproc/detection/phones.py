@@ -49,7 +49,7 @@ _WORDS: Final = Context(
      "joindre", "llám", "llam", "chiam", "bel$", "bellen", "dzwon", "zadzwo", "kom.", "ring mig", "puhelin", "puh", "tlf", "landline",
      "switchboard", "caller", "mob$", "mob.", "ph$", "ph:", "p:", "t:", "m:", "☎", "📞", "📱", "✆", "電話", "携帯", "手机", "手機",
      "电话", "联系", "전화", "휴대", "연락", "тел", "моб", "звон", "هاتف", "جوال", "טלפון", "נייד", "फ़ोन", "मोबाइल", "โทร"),
-    (*THINGS, "epoch", "ssn", "social", "nhs", "tfn", "sin$", "insurance", "tax", "aadhaar", "pesel", "nif", "dni$", "personn", "ip$", "tin$"),
+    (*THINGS, "epoch", "ssn", "social sec", "social ins", "nhs", "tfn", "sin$", "tax$", "aadhaar", "pesel", "nif", "dni$", "personn", "ip$", "tin$"),
     named=True,
 )  # fmt: skip
 _LABEL: Final = 48

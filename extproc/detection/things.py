@@ -9,38 +9,38 @@ from __future__ import annotations
 from typing import Final
 
 _PAPERS: Final = (
-    "order", "purchase", "po$", "invoice", "bill$", "receipt", "quote$", "quotation", "ticket", "booking", "reservation", "confirmation",
-    "pnr$", "flight", "policy", "claim$", "contract", "agreement", "case$", "docket", "file$", "dossier", "matter$", "record$", "member$",
-    "membership", "loyalty", "voucher", "coupon", "account", "acct", "konto", "iban", "bic$", "swift", "routing", "sort code", "cheque",
+    "order", "purchase", "po$", "invoice", "receipt", "quote$", "quotation", "ticket", "booking", "reservation", "confirmation",
+    "pnr$", "flight", "policy", "claim$", "contract$", "contracts$", "agreement", "case$", "docket", "file$", "dossier", "record$",
+    "membership", "loyalty", "voucher", "coupon", "account$", "acct", "konto", "iban", "bic$", "swift", "routing", "sort code", "cheque",
     "transaction", "txn", "transfer", "remittance", "passport", "license", "licence", "permit", "patent", "certificate", "registration",
-    "cost center", "cost centre", "referen", "référen", "ref$", "réf$", "re$", "id$", "ids$", "code$", "pin$", "otp$", "card", "vat$", "duns", "cusip", "isin$", "doi$", "isbn", "issn", "zip$", "postcode",
-    "bestell", "auftrag", "rechnung", "beleg", "akten", "az$", "vorgang", "vertrag", "police$", "versicherung", "mitglied", "buchung",
-    "plz$", "ausweis", "gutschein", "commande", "facture", "devis", "dossier", "contrat", "sinistre", "réservation", "adhérent",
+    "cost center", "cost centre", "referen", "référen", "ref$", "réf$", "id$", "ids$", "code$", "pin$", "otp$", "card$", "cards$", "vat$", "duns", "cusip", "isin$", "doi$", "isbn", "issn", "zip$", "postcode",
+    "bestell", "auftrag", "rechnung", "beleg", "akten", "vorgang", "vertrag", "buchung",
+    "ausweis", "gutschein", "commande", "facture", "devis", "dossier", "contrat", "sinistre", "réservation", "adhérent",
     "pedido", "factura", "expediente", "contrato", "póliza", "reserva", "recibo", "albarán", "pasaporte", "ordine", "fattura", "pratica",
     "contratto", "polizza", "prenotazione", "sinistro", "bolla", "encomenda", "fatura", "apólice", "processo$", "bestelling", "factuur",
-    "polis$", "dossiernummer", "zaak", "boeking", "zamów", "faktur", "spraw", "umow", "polis", "rezerwac", "paragon",
+    "polis$", "dossiernummer", "zaak", "boeking", "zamów", "faktur", "sprawa$", "sprawy$", "umow", "polisa$", "polisy$", "rezerwac", "paragon",
     "ordre", "faktura", "ärende", "kvitto", "sopimus", "lasku", "tilaus", "заказ", "счёт", "счет", "договор", "номер дела",
 )  # fmt: skip
 _GOODS: Final = (
-    "sku", "upc$", "ean", "gtin", "asin$", "mpn", "barcode", "catalog", "article$", "item$", "items$", "product", "part$", "parts$", "part ", "spare",
-    "component", "model", "serial", "s/n", "lot$", "batch", "asset", "tag$", "tags$", "inventory", "stock", "drawing", "sample", "specimen", "tube",
+    "sku", "upc$", "ean", "gtin", "asin$", "mpn", "barcode", "catalog", "article$", "item$", "items$", "product$", "products$", "part$", "parts$", "part ", "spare",
+    "component", "model", "serial", "s/n", "lot$", "batch", "asset", "inventory", "stock$", "drawing", "sample", "specimen", "tube",
     "lab$", "accession", "slide$", "crate", "pallet", "container", "shipment", "parcel", "package", "consignment", "waybill", "awb$", "tracking",
-    "usps$", "ups$", "fedex", "dhl$", "bin$", "shelf", "locker", "slot$", "rack$", "vin$", "chassis", "engine", "imei", "iccid", "firmware", "meter$", "cas$", "oid$",
-    "artikel", "art$", "teil$", "teile", "ersatzteil", "bauteil", "sendung", "paket", "charge$", "chargen", "zähler", "gerät", "inventar", "probe$",
-    "lager", "serien", "katalog", "muster", "pièce", "référence", "lot$", "colis", "échantillon", "compteur", "série", "modèle", "produit",
-    "pieza", "lote$", "artículo", "repuesto", "muestra", "envío", "paquete", "contador", "recambio", "ricambio", "articolo", "lotto$", "campione",
+    "usps$", "ups$", "fedex", "dhl$", "shelf", "locker", "slot$", "rack$", "vin$", "chassis", "engine$", "imei", "iccid", "firmware", "meter$", "cas$", "oid$",
+    "artikel", "teil$", "teile", "ersatzteil", "bauteil", "sendung", "paket", "charge$", "chargen", "zähler", "gerät", "inventar", "probe$",
+    "lager$", "serien", "katalog", "muster$", "pièce", "référence", "lot$", "colis", "échantillon", "compteur", "série", "modèle", "produit",
+    "pieza", "lote$", "artículo", "repuesto", "muestra", "envío", "paquete", "recambio", "ricambio", "articolo", "lotto$", "campione",
     "spedizione", "pacco", "matricola", "contatore", "peça", "amostra", "artigo", "onderdeel", "zending", "pakket", "partij", "monster$",
     "część", "części", "przesył", "paczk", "próbk", "licznik", "partia", "artykuł", "artikkel", "varenr", "reservdel", "paket",
 )  # fmt: skip
 _MEASURES: Final = (
-    "amount", "total", "price", "qty", "quantity", "balance", "sum$", "size", "depth", "width", "height", "length", "weight", "dimension",
+    "amount", "total$", "totals$", "price", "qty", "quantity", "balance", "sum$", "size", "depth", "width", "height", "length", "weight", "dimension",
     "diameter", "gauge", "reading", "sensor", "score", "ratio", "loss$", "rate$", "lat$", "lon$", "lng$", "latitude", "longitude", "position", "coordinate",
-    "value$", "counter", "count$", "range$", "page", "section", "chapter", "clause", "paragraph", "figure$", "equation", "experiment", "memory", "bytes",
+    "value$", "counter", "count$", "range$", "page$", "pages$", "section", "chapter", "clause", "paragraph", "figure$", "equation", "experiment", "memory", "bytes",
     "kb$", "offset", "points", "betrag", "summe", "preis", "menge", "seite", "kapitel", "abschnitt", "montant", "prix", "importe", "importo", "kwota",
     "bedrag", "valor$", "valeur$", "valore$", "wert$", "saldo",
 )  # fmt: skip
 _PROGRAMS: Final = (
-    "version", "ver$", "release$", "build", "commit", "revision", "rev$", "checksum", "hash", "crc$", "crc32", "digest", "epoch", "timestamp", "unix",
+    "version", "ver$", "release$", "build$", "builds$", "commit$", "commits$", "revision", "rev$", "checksum", "hash", "crc$", "crc32", "digest", "epoch", "timestamp", "unix",
     "ts$", "iat$", "nbf$", "created$", "updated$", "expires", "expiry", "job$", "task$", "pid$", "thread", "session", "request$", "trace", "span$", "seq$", "sequence", "uuid",
     "guid", "backup", "port$", "seed$", "nonce", "rfc$", "error$", "exit$", "status$",
 )  # fmt: skip
@@ -58,26 +58,26 @@ PIECES: Final = frozenset(
     # goods
     "adapter amplifier appliance bag ballast battery bearing belt bit blade board bolt bottle bracket brake bulb bundle bushing cable camera cap capacitor"
     " carton cartridge case cell chain chip clamp clip clutch coil compressor connector controller coupling cover cylinder device disc disk display"
-    " door drawer drill drive drum engine fan filter fitting flange frame furniture fuse garment gasket gear hinge hose housing instrument jack kit lamp"
+    " door drawer drill drum engine fan filter fitting flange frame furniture fuse garment gasket gear hinge hose housing instrument kit lamp"
     " laptop lens lever lid machine magnet mask material module monitor motor mount nozzle nut o-ring panel pedal pipe piston plate plug pn pn: pump purifier"
-    " radiator relay resistor ring-set robot rod roller rotor router screen screw seal sensor shaft shim shoe sleeve socket solenoid spring sprocket switch"
+    " radiator relay resistor ring-set robot roller rotor router screen screw seal sensor shaft shim shoe sleeve socket solenoid spring sprocket switch"
     " tank terminal thermostat tile tire toner tool toner transformer transistor tray tyre unit vacuum valve vehicle washer wheel wire"
     # boxes and places
-    " aisle bay bench bin box cabinet compartment container crate cupboard drum envelope gate lane locker pallet pier plot"
-    " rack room row safe shelf slot stall terminal vault wagon well zone"
+    " aisle bay bench bin box cabinet compartment container crate cupboard drum envelope gate locker pallet pier plot"
+    " rack room safe shelf slot stall terminal vault wagon well zone"
     # laboratories
-    " aliquot allele antibody antigen assay biopsy cas cassette clone colony compound culture enzyme extract gene isolate ligand molecule mrn mutant ndc pathogen"
+    " aliquot allele antibody antigen assay biopsy cas cassette clone colony compound culture enzyme extract isolate ligand molecule mrn mutant ndc pathogen"
     " plasmid primer probe protein reagent sample sequence slide specimen strain substance swab tissue vial virus"
     # papers
-    " ad addendum advert album amendment annex appendix appraisal assignment award bid bond brief budget bulletin bylaw"
+    " ad addendum advert album amendment annex appendix appraisal assignment award bid brief budget bulletin bylaw"
     " campaign certificate chapter circular citation clause complaint course deal decree deed deposit directive document donation edict edition entry exam exhibit expense"
-    " fund gazette grant incident issue journal lawsuit lease ledger lesson letter loan log manifest manuscript memo memorandum "
+    " fund gazette incident issue journal lawsuit lease ledger lesson letter loan log manifest manuscript memo memorandum "
     " mortgage motion notice opinion order ordinance paper patch petition plan plea poll poster preprint prescription proceeding program project"
     " proposal prospectus publication ranking rebate regulation report requisition resolution return rma ruling schedule script"
     " settlement spreadsheet standard statement statute story study submission subpoena subscription summons survey syllabus tender test thesis tome"
     " treaty trial verdict volume warrant warranty writ"
     # centres of cost, transport, programs
-    " bus ferry fleet flight hull mission route ship shuttle tail tender trailer train tram trip truck vessel voyage"
+    " bus ferry fleet flight hull mission ship shuttle tail tender trailer train tram trip truck vessel voyage"
     " blob branch buffer bug build bytes cluster commit container dashboard dataset error event feature gateway index inode instance key migration node"
     " object offset partition patch pipeline pod process queue record release revision run segment sha snapshot sprint strength swimlane table task template"
     " thread tick token topic trace transaction unit volume "

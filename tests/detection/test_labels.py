@@ -101,7 +101,6 @@ NONE = [
     "a phone call of 12345678 bytes",
     "call id 3035550158",
     "phone_id=3035550158",
-    "phone bill 1234567890",
 ]
 
 
