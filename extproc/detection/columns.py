@@ -7,20 +7,32 @@ scroll back, so the cost of a value does not grow with its text. Pure; it knows 
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final, NamedTuple
 
-_SIGNS: Final = (b"\t", b"|", b";", b",")
+import re2
+
+from extproc.detection.expression import Expression
+
 _ABOVE: Final = 4096
 """How far above a value the head of its column is looked for, in bytes."""
+_NEAR: Final = 512
+"""How far at first."""
+_MOST: Final = 32
+"""How many lines are taken for a head at most."""
 _RIGHT: Final = 256
 _QUOTED: Final = re.compile(rb"\"[^\"\n]*\"|'[^'\n]*'(?=[ ]*[,;|)\t]|$)")
-_NAME: Final = re.compile(rb"[ \"'*`\[]*[A-Za-z\x80-\xff][A-Za-z\x80-\xff _.#/()-]{0,31}[ \"'*`\]]*")
-_RULE: Final = re.compile(rb"[ |:+=-]+")
-_ENDING: Final = re.compile(rb"[.:;!?] +| - ")
+_NAME: Final = re.compile(rb"[ \"'*`\[]*[A-Za-z\x80-\xff][0-9A-Za-z\x80-\xff _.#/()-]{0,31}[ \"'*`\]]*")
+_ENDS: Final = "[.:;!?] +| - "
+_ENDING: Final = re.compile(_ENDS.encode())
 _EDGE: Final = b" \"'`*[("
 _EDGE_RIGHT: Final = b" \"'`*])"
-_LONG: Final = re.compile(rb"[0-9]{3}")
-"""What no name of a column has: it makes a row."""
+_SHORT: Final = r"(?:[0-9]{0,2}[^0-9\n])*"
+_HEADS: Final = {
+    sign: Expression(rf"(?:^|\n|{_ENDS})({_SHORT}{re2.escape(sign.decode())}{_SHORT}[0-9]{{0,2}})\n")
+    for sign in (b"\t", b"|", b";", b",")
+}
+"""Lines, or ends of lines behind a sentence, that have a sign and no number of more than two digits: names of columns may be counted."""
 
 
 class Column(NamedTuple):
@@ -36,7 +48,7 @@ def column(text: bytes, start: int, end: int) -> Column | None:
     line = text.rfind(b"\n", low, start) + 1
     left = max(line, low)
     row = text[left:start]
-    if not row.rstrip(_EDGE) or row.rstrip(_EDGE)[-1:] in _SIGNS:
+    if not row.rstrip(_EDGE) or row.rstrip(_EDGE)[-1:] in _HEADS:
         opened = row.rfind(b"(")
         if opened >= 0 and (found := _filled(text, left + opened, row[opened + 1 :])) is not None:
             return found
@@ -57,24 +69,34 @@ def _filled(text: bytes, opened: int, cells: bytes) -> Column | None:
 
 def _headed(text: bytes, line: int, left: bytes, right: bytes) -> Column | None:
     """Return the column by the head of the table that the line beginning at `line` is a row of; `left` and `right` are around."""
-    row = _plain(left + right)
-    before = left.rstrip(_EDGE)[-1:]
-    sign = (
-        before if before in _SIGNS and before else next((each for each in _SIGNS if right.lstrip(_EDGE_RIGHT)[:1] == each), b"")
-    )
-    if not sign:
+    before, after = left.rstrip(_EDGE)[-1:], right.lstrip(_EDGE_RIGHT)[:1]
+    sign = before if before in _HEADS else after
+    if sign not in _HEADS:
         return None
-    at, width = _plain(left).count(sign), row.count(sign)
-    for above in reversed(text[max(0, line - _ABOVE) : line - 1].split(b"\n")):
-        cells = _last_words(above.rstrip(b"\r"), sign).split(sign)
-        if _LONG.search(above, len(above) - sum(map(len, cells)) - len(cells)) is not None:
-            continue
-        if len(cells) == 1 and not _RULE.fullmatch(above):
-            return None
-        named = [each for each in cells if each.strip()]
-        if len(named) > 1 and all(map(_NAME.fullmatch, named)) and all(cells[1:-1]):
-            return _at(cells, at + max(0, len(cells) - 1 - width))
+    at, width = _plain(left).count(sign), _plain(left + right).count(sign)
+    for reach in (_NEAR, _ABOVE):
+        head = _head(text, max(0, line - reach), line, sign, width + 1)
+        if head is not None:
+            return _at(head, at + max(0, len(head) - 1 - width))
+        if line <= reach:
+            break
     return None
+
+
+def _head(text: bytes, low: int, line: int, sign: bytes, width: int) -> list[bytes] | None:
+    """Return the cells of the head between `low` and `line`: the nearest, or the first of those that have `width` cells."""
+    head: list[bytes] | None = None
+    below, above = line, text[low:line]
+    for start, end in reversed(list(islice(_HEADS[sign].every(above), _MOST))):
+        rows = text[low + end + 1 : below]
+        if b"\n\n" in rows or rows.count(sign) < rows.count(b"\n"):
+            break
+        cells = _last_words(above[start:end], sign).split(sign)
+        named = [each for each in cells if each.strip()]
+        if len(named) > 1 and all(map(_NAME.fullmatch, named)) and all(cells[1:-1]) and (head is None or len(cells) == width):
+            head = cells
+        below = low + start
+    return head
 
 
 def _at(cells: list[bytes], index: int) -> Column | None:
