@@ -34,7 +34,7 @@ from extproc.detection.things import THINGS
 _SSN: Final = r"\b[0-9]{3}(?:-[0-9]{2}-|\.[0-9]{2}\.| [0-9]{2} |[0-9]{2})[0-9]{4}\b"
 _NEVER_ISSUED: Final = frozenset({b"000", b"666"})
 _SOCIAL: Final = Context(
-    ("ssn", "social security card", "social insurance card", "social sec", "social$", "soc sec", "soc. sec", "ss#", "ss #", "ss no", "taxpayer", "tax id", "tin$", "employee", "applicant", "payroll", "itin", "national id", "government id", "personal id"),
+    ("ssn", "social security card", "social insurance card", "social sec", "social$", "soc sec", "soc. sec", "ss#", "ss #", "ss no", "ss num", "taxpayer id", "tax payer id", "taxpayer", "tax payer", "tax id", "tin$", "employee", "applicant", "payroll", "itin", "national id", "government id", "personal id"),
     (*THINGS, "phone", "tel$", "tel.", "tel:", "telefon", "fax", "insurance"),
     named=True,
 )  # fmt: skip

@@ -43,11 +43,11 @@ _PLAIN: Final = b"0123456789 ().-/+"
 _OPENING: Final = ord("(")
 _WORDS: Final = Context(
     ("phone", "tel$", "tel.", "tel:", "teleph", "téléph", "telef", "teléf", "tél", "fon$", "mobil", "móvil", "movil", "cell", "cel$", "cel.",
-     "celular", "cellulare", "handy", "gsm", "fax", "call", "dial", "ring", "reach", "sms", "text$", "texted", "whatsapp", "whats app", "telegram", "viber",
+     "celular", "cellulare", "handy", "gsm", "fax", "caller id", "callerid", "call", "dial", "ring", "reach", "sms", "text$", "texted", "whatsapp", "whats app", "telegram", "viber",
      "signal", "hotline", "contact", "ruf", "anruf", "rück", "rückruf", "zurückruf", "durchwahl",
      "kontakt", "portable$", "erreich", "festnetz", "front desk", "helpline", "appel",
      "joindre", "llám", "llam", "chiam", "bel$", "bellen", "dzwon", "zadzwo", "kom.", "ring mig", "puhelin", "puh", "tlf", "landline",
-     "switchboard", "caller", "mob$", "mob.", "ph$", "ph:", "p:", "t:", "m:", "☎", "📞", "📱", "✆", "電話", "携帯", "手机", "手機",
+     "switchboard", "caller", "msisdn", "tfno", "port.", "mob$", "mob.", "ph$", "ph:", "p:", "t:", "m:", "☎", "📞", "📱", "✆", "電話", "携帯", "手机", "手機",
      "电话", "联系", "전화", "휴대", "연락", "тел", "моб", "звон", "هاتف", "جوال", "טלפון", "נייד", "फ़ोन", "मोबाइल", "โทร"),
     (*THINGS, "epoch", "ssn", "social sec", "social ins", "nhs", "tfn", "sin$", "tax$", "aadhaar", "pesel", "nif", "dni$", "personn", "ip$", "tin$"),
     named=True,
@@ -70,20 +70,19 @@ def _phone(text: bytes, start: int, end: int) -> Verdict | None:
     before, after = text[max(0, start - 1) : start], text[end : end + 2]
     if before in {b"-", b".", b"/", b"_", b"#", b"@", b"$", b"%", b"+", b"&"} or text[max(0, start - 2) : start] == b"\xc2\xa3":
         return None
-    if after[:1] in {b"-", b"_", b"%", b"/", b"@"} or (after[:1] in {b".", b":"} and after[1:].isdigit()):
-        return None
+    unended = after[:1] in {b"-", b"_", b"%", b"/", b"@"} or (after[:1] in {b".", b":"} and after[1:].isdigit())
     if text[start] == _OPENING and b")" not in text[start:end]:
         start += 1  # the sentence's
     whole = text[start:end]
     if (
-        (before == b"," or (after[:1] == b"," and after[1:].isdigit()))
+        ((before == b"," and text[start - 2 : start - 1].isdigit()) or (after[:1] == b"," and after[1:].isdigit()))
         and not _IN_A_ROW.match(whole)
         and column(text, start, end) is None
     ):
         return None
     extension = _EXTENDED.search(whole) if whole.translate(None, _PLAIN) else None
     body = end - len(extension.group()) if extension is not None else end
-    for stop in _stops(text, start, body):
+    for stop in _stops(text, start, body)[unended:]:
         found = text[start:stop]
         score = _score(found, text, start, end if stop == body else stop)
         if score:

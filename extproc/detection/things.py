@@ -35,7 +35,7 @@ _GOODS: Final = (
 _MEASURES: Final = (
     "amount", "total$", "totals$", "price", "qty", "quantity", "balance", "sum$", "size", "depth", "width", "height", "length", "weight", "dimension",
     "diameter", "gauge", "reading", "sensor", "score", "ratio", "loss$", "rate$", "lat$", "lon$", "lng$", "latitude", "longitude", "position", "coordinate",
-    "value$", "counter", "count$", "range$", "page$", "pages$", "section", "chapter", "clause", "paragraph", "figure$", "equation", "experiment", "memory", "bytes",
+    "counter", "count$", "range$", "page$", "pages$", "section", "chapter", "clause", "paragraph", "figure$", "equation", "experiment", "memory", "bytes",
     "kb$", "offset", "points", "betrag", "summe", "preis", "menge", "seite", "kapitel", "abschnitt", "montant", "prix", "importe", "importo", "kwota",
     "bedrag", "valor$", "valeur$", "valore$", "wert$", "saldo",
 )  # fmt: skip
@@ -71,7 +71,7 @@ PIECES: Final = frozenset(
     # papers
     " ad addendum advert album amendment annex appendix appraisal assignment award bid brief budget bulletin bylaw"
     " campaign certificate chapter circular citation clause complaint course deal decree deed deposit directive document donation edict edition entry exam exhibit expense"
-    " fund gazette incident issue journal lawsuit lease ledger lesson letter loan log manifest manuscript memo memorandum "
+    " form fund gazette incident issue journal lawsuit lease ledger lesson letter loan log manifest manuscript memo memorandum "
     " mortgage motion notice opinion order ordinance paper patch petition plan plea poll poster preprint prescription proceeding program project"
     " proposal prospectus publication ranking rebate regulation report requisition resolution return rma ruling schedule script"
     " settlement spreadsheet standard statement statute story study submission subpoena subscription summons survey syllabus tender test thesis tome"
