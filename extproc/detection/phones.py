@@ -42,9 +42,9 @@ _NO_DIGITS: Final = bytes({*range(256)} - {*b"0123456789"})
 _PLAIN: Final = b"0123456789 ().-/+"
 _OPENING: Final = ord("(")
 _WORDS: Final = Context(
-    ("phone", "tel$", "tel.", "tel:", "teleph", "téléph", "telef", "teléf", "tél", "fon$", "mobil", "móvil", "movil", "cell", "cel$", "cel.",
-     "celular", "cellulare", "handy", "gsm", "fax", "caller id", "callerid", "call", "dial", "ring", "reach", "sms", "text$", "texted", "whatsapp", "whats app", "telegram", "viber",
-     "signal", "hotline", "contact", "ruf", "anruf", "rück", "rückruf", "zurückruf", "durchwahl",
+    ("phone", "tel$", "tel.", "tel:", "teleph", "téléph", "telef", "teléf", "tél", "fon$", "mobil", "móvil", "movil", "cell$", "cellph", "cellular$", "cell.", "cel$", "cel.",
+     "celular", "cellulare", "handy", "gsm", "fax", "caller id", "callerid", "call", "dial$", "dialed", "dialled", "dialing", "dialling", "ring$", "ringing", "reach$", "reached$", "reaching$", "sms", "text$", "texted", "whatsapp", "whats app", "telegram", "viber",
+     "signal$", "hotline", "contact", "ruf", "anruf", "rück", "rückruf", "zurückruf", "durchwahl",
      "kontakt", "portable$", "erreich", "festnetz", "front desk", "helpline", "appel",
      "joindre", "llám", "llam", "chiam", "bel$", "bellen", "dzwon", "zadzwo", "kom.", "ring mig", "puhelin", "puh", "tlf", "landline",
      "switchboard", "caller", "msisdn", "tfno", "port.", "mob$", "mob.", "ph$", "ph:", "p:", "t:", "m:", "☎", "📞", "📱", "✆", "電話", "携帯", "手机", "手機",
@@ -56,9 +56,12 @@ _LABEL: Final = 48
 """How far before a number its label is looked for, in bytes."""
 _MEASURED: Final = re.compile(
     rb" ?(?:[mck]m|[kmg]?g|ml|[KMGTkmgt]i?[Bb]|[mn\xc2\xb5]s|secs?|px|k?[Hh]z|rpm|EUR|USD|GBP|CHF|PLN|%|\xe2\x82\xac|\xc2\xa3|\$|"
-    rb"(?i:bytes|seconds|rows?|records?|items|pcs|pieces|units|hits|views|points?|pts|steps|lines|z\xc5\x82|\(?unix|\(?epoch))(?![A-Za-z.])"
+    rb"(?i:bytes|seconds|rows?|records?|items|pcs|pieces|units|hits|views|points?|pts|steps|lines|times|users|events|messages|calls|phones|people|visitors|customers|requests|orders|tickets|copies|miles|met(?:er|re)s|per|"
+    rb"st\xc3\xbcck|mal|sztuk|piezas|pezzi|unidades|euros?|dollars?|z\xc5\x82|\(?unix|\(?epoch))(?![A-Za-z.])"
 )
 """What stands behind a measure."""
+_EPOCH: Final = re.compile(rb"1[4-9](?:[0-9]{8}|[0-9]{11})$")
+"""A time of this age, in seconds or thousandths; telephones in America begin with no 1, and others are grouped or longer."""
 _TRAILING: Final = re.compile(rb"[0-9] $")
 _NATIONAL: Final = re.compile(
     rb"^(?:0[1-9](?:[ .][0-9]{2}){4}|0[0-9]{2} [0-9]{4} [0-9]{4}|0[0-9]{3} [0-9]{3} [0-9]{4}|0[0-9]{4} [0-9]{6}|0[1-9][0-9]{1,4} ?/ ?[0-9]{4,8}|0[1-9]0-[0-9]{4}-[0-9]{4}|06-[0-9]{8})$"
@@ -110,6 +113,7 @@ def _score(found: bytes, text: bytes, start: int, end: int) -> float:  # noqa: P
     american = _AMERICAN.match(found) is not None
     if not american and (
         _MEASURED.match(text, end)
+        or _EPOCH.match(found)
         or _DATE.match(found)
         or _NO_PHONE.match(found)
         or (found[:1] not in b"0(" and _TRAILING.search(text, max(0, start - 2), start))

@@ -19,7 +19,7 @@ def values(detector: Detector, text: str) -> list[tuple[str, str]]:
     return [(each.type, encoded[each.start : each.end].decode()) for each in detector.findings(encoded)]
 
 
-@pytest.fixture(scope="module", params=["first", "third"])
+@pytest.fixture(scope="module", params=["first", "third", "fourth"])
 def scores(request: pytest.FixtureRequest) -> dict[str, Score]:
     """Score all that is built in on a part of the corpus that it was made with."""
     texts, labels = labelled(request.param)

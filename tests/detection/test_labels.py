@@ -62,6 +62,9 @@ PHONES = [
     ("Account holder: Ana Ruiz, 303-555-0158", "303-555-0158"),
     ("Customer Ana (303-555-0158) wrote", "303-555-0158"),
     ("call 303-555-0158 Ms. Ruiz", "303-555-0158"),
+    ("callerId=3035550158 duration=31", "3035550158"),
+    ("emergency_contact_no,3035550158", "3035550158"),
+    ("090-1234-5678 まで", "090-1234-5678"),
 ]
 
 
@@ -101,6 +104,9 @@ NONE = [
     "a phone call of 12345678 bytes",
     "call id 3035550158",
     "phone_id=3035550158",
+    "last_call_at=1700000000123",
+    "called 1234567 times",
+    "12345678 phones shipped",
 ]
 
 
@@ -110,3 +116,10 @@ def test_measures_and_times_are_no_telephone_numbers(text: str) -> None:
     found = [text.encode()[each.start : each.end].decode() for each in DETECTOR.findings(text.encode())]
 
     assert [each for each in found if not each.startswith("+")] == []
+
+
+def test_two_numbers_side_by_side_are_two() -> None:
+    """A stroke between two telephone numbers hides neither."""
+    text = b"Ph 303-555-0158 / 303-555-0159"
+
+    assert [text[each.start : each.end] for each in DETECTOR.findings(text)] == [b"303-555-0158", b"303-555-0159"]
