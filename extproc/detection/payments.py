@@ -106,8 +106,8 @@ _COUNTRIES: Final = {
 
 
 def _iban(text: bytes, start: int, end: int) -> Verdict | None:
-    length = _COUNTRIES.get(text[start : start + 2].decode().upper())
-    if length is None:
+    length = _COUNTRIES.get(text[start : start + 2].decode(errors="replace").upper())
+    if length is None or not text[start:end].isascii():
         return None
     compact, at = b"", start
     while at < end and len(compact) < length:
@@ -143,7 +143,8 @@ def _base58(text: bytes, start: int, end: int) -> Verdict | None:
 
 def _bech32(text: bytes, start: int, end: int) -> Verdict | None:
     found = text[start:end].decode()
-    if found != found.lower() and found != found.upper():
+    # Without regard to case a pattern takes two letters for ASCII that are none: the long s, and the sign of kelvins.
+    if not found.isascii() or found not in {found.lower(), found.upper()}:
         return None
     human, _, data = found.lower().partition("1")
     expanded = [ord(letter) >> 5 for letter in human] + [0] + [ord(letter) & 31 for letter in human]

@@ -145,6 +145,17 @@ def test_a_value_in_disguise_is_found_whole(text: str, entity: str) -> None:
     assert sum(letter.isdecimal() or letter.isalpha() for letter in left.decode()) == len("öncesonra")
 
 
+@pytest.mark.parametrize("sign", ["\u017f", "\u212a"])
+@pytest.mark.parametrize("text", ["bc1qqqqqqqqqqqqqqqq", "DE89370400440532013000", "RSSMRA85T10A562S", "sk_live_9aF3kLm2Qw8Z"])
+def test_letters_that_only_case_makes_ascii_break_nothing(text: str, sign: str) -> None:
+    """The long s and the sign of kelvins match without regard to case, and are no digits of anything."""
+    detector = CATALOGUE.detector(CATALOGUE.patterned)
+    for at in range(len(text) + 1):
+        encoded = f"{text[:at]}{sign}{text[at:]}".encode()
+
+        assert all(encoded[each.start : each.end].decode() for each in detector.findings(encoded))
+
+
 def test_what_nothing_recognises_cannot_be_asked_for() -> None:
     """An entity without a recogniser is a denial, and never a search that finds nothing."""
     with pytest.raises(Unfulfillable) as caught:
