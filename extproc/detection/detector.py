@@ -20,6 +20,8 @@ from extproc.errors import Error
 
 THRESHOLD: Final = 0.5
 """Findings that are less sure are none."""
+_MEMORY: Final = 32 << 20
+"""How large the automaton of all cues may become, in bytes; on most texts a third of it is used."""
 
 
 class Finder(Protocol):
@@ -48,7 +50,7 @@ class Detector:
         for each in recognisers:
             searches.setdefault(each.cue, []).append(Search(each))
         self._searches = list(searches.values())
-        self._cues = re2.Set.SearchSet(options())
+        self._cues = re2.Set.SearchSet(options(_MEMORY))
         for cue in searches:
             self._cues.Add(cue)
         self._cues.Compile()

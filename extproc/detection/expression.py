@@ -36,9 +36,13 @@ class Expression:
             at = max(found[1], at + 1)
 
 
-def options() -> re2.Options:
-    """Return how patterns are compiled: a newline is a character, and what is wrong is raised and not logged."""
+def options(memory: int = 8 << 20) -> re2.Options:
+    """Return how patterns are compiled: a newline is a character, and what is wrong is raised and not logged.
+
+    `memory` is how many bytes an automaton may have. One that would be larger is thrown away and made anew on and on.
+    """
     chosen = re2.Options()
+    chosen.max_mem = memory
     chosen.dot_nl = True
     chosen.log_errors = False
     return chosen

@@ -12,6 +12,7 @@ from typing import Final
 
 import re2
 
+from extproc.detection.context import preceding
 from extproc.detection.cues import LONG
 from extproc.detection.recogniser import Recogniser, Verdict
 
@@ -91,13 +92,31 @@ _NAMES: Final = (
     r"(?:api|access|secret|private|client|auth|apps?|application|consumer|account|master|session|signing|encryption|service|storage)"
     r"[ _.-]?(?:key|token|secret|pass(?:word)?)|(?:key|token|secret|passw(?:or)?d|passwd|pwd|passphrase|credentials?|bearer|authorization|apikey|authtoken)"
 )
-_VALUE: Final = r"[\"'\x60]?([^\s\"'\x60,;<>(){}\[\]|]{8,})"
-_ASSIGNED: Final = rf"(?i)(?:{_NAMES})[A-Za-z0-9_-]{{0,24}}[\"'\x60]?\s{{0,3}}(?:=>|:=|[:=])\s{{0,3}}[\"'\x60]?(?:(?:bearer|basic|token)\s{{1,2}})?{_VALUE}"
-_SPOKEN: Final = (
-    r"(?i)(?:(?:api|access|secret|private|client|auth|app)[ _.-]?key|token|secret|password|passphrase|bearer)s?\s{1,2}"
-    rf"(?:is\s{{1,2}}|was\s{{1,2}}|:\s)?{_VALUE}"
+_FOREIGN: Final = (
+    r"cl[ée]s? (?:d['’ ]?|de |secr[èe]te )?(?:api|acc[èe]s)?|claves? (?:de |del )?(?:la )?(?:api|acceso|secreta)|chiav[ei] (?:segreta|di accesso|api|dell['’]api)"
+    r"|chaves? (?:de |da |do )?(?:api|acesso|secreta)|klucz (?:do )?(?:api|dost[ęe]pu)|[a-zäöü-]*schl[üu]ssel|[a-z-]*sleutel|[a-z-]*nyckel|jeton|geheimnis"
+    r"|mot de passe|mdp|passwort|kennwort|contraseña|senha|palavra-passe|wachtwoord|hasło|lösenord|adgangskode|пароль|ключ|токен|密码|密钥|パスワード|비밀번호"
 )
+"""What a secret is called in other languages."""
+_VALUE: Final = r"[\"'\x60]?([^\s\"'\x60,;<>(){}\[\]|]{8,})"
+_ASSIGNED: Final = rf"(?i)(?:{_NAMES}|{_FOREIGN})[A-Za-z0-9_-]{{0,24}}[\"'\x60]?\s{{0,3}}(?:=>|:=|[:=])\s{{0,3}}[\"'\x60]?(?:(?:bearer|basic|token)\s{{1,2}})?{_VALUE}"
+_SPOKEN: Final = (
+    rf"(?i)(?:(?:api|access|secret|private|client|auth|app)[ _.-]?key|token|secret|password|passphrase|bearer|{_FOREIGN})s?\s{{1,2}}"
+    r"(?:(?:for|of|für|von|pour|de|du|para|per|voor|dla|till) [^\s,.;]{1,24}(?: [^\s,.;]{1,24}){0,2}\s)?"
+    rf"(?:(?:is|was|ist|lautet|war|est|es|è|jest|to|é|är|er|:|是|は|:?=)\s{{1,2}}|:\s)?{_VALUE}"
+)
+_NO_SECRET: Final = re2.compile(
+    r"(?i)(?:(?:page|paging|next|prev|previous|continuation|sync|resume|cursor|cache|primary|foreign|partition|sort|row|range|hash|index|shard|routing"
+    r"|group|message|idempotency|dedup|deduplication|object|public|publishable|config|locale|translation|i18n|registry|composite|unique|lookup)"
+    r"[ _.-]?(?:key|token)s?|(?:key|token|secret|password)s?[ _.-]?(?:name|type|count|length|url|uri|path|file|policy|version|fingerprint|alias|arn|hint|ref)|key[ _.-]?id)"
+    r"[\"'\x60]?\s{0,3}(?:(?:=>|:=|[:=]|is|was)\s{0,3})?[\"'\x60]?$"
+)
+"""Names of what is no secret."""
 
+_WORDS: Final = re2.compile(r"^(?:(?:[A-Z]?[a-z]{1,16}[0-9]{0,4}|[A-Z]{1,8}|[0-9]{1,4})(?:[-_/.:]+|$)){2,}$")
+"""Words and small numbers, as in a path or a name: some order after all."""
+_NAME: Final = 64
+"""How far before a value its name begins, in bytes."""
 _LEAST: Final = 16
 _LEAST_PASSWORD: Final = 8
 _LEAST_BITS: Final = 3.0
@@ -105,7 +124,7 @@ _PLACEHOLDER: Final = re2.compile(
     r"(?i)^(?:x+|\*+|\.+|-+|_+|0+|<.*|\$.*|%.*|\{.*|your[_-].*|my[_-].*|example.*|changeme.*|placeholder.*|redacted.*|test.*|dummy.*|sample.*"
     r"|null|none|true|false|undefined|os\.environ.*|process\.env.*|env\..*|config\..*|self\..*|.*\.(?:get|env|json|yaml|key|pem|py|js)\b.*|https?:.*|file:.*|/.*)$"
 )
-_PASSWORD: Final = re2.compile(r"(?i)pass|pwd")
+_PASSWORD: Final = re2.compile(r"(?i)pass|pwd|kennwort|contraseña|senha|wachtwoord|hasło|lösenord|mdp|пароль")
 
 
 def _issued(text: bytes, start: int, end: int) -> Verdict | None:
@@ -144,10 +163,13 @@ def _assigned(text: bytes, start: int, end: int) -> Verdict | None:
     """Judge what is assigned to the name of a secret: by its signs and how evenly they are used."""
     end = start + len(text[start:end].rstrip(b".,:!?\\&"))
     value = text[start:end]
-    if _PLACEHOLDER.match(value):
+    if _PLACEHOLDER.match(value) or _NO_SECRET.search(preceding(text, start, _NAME)):
         return None
     kinds = _kinds(value)
-    if len(value) >= _LEAST_PASSWORD and kinds >= 3 and _PASSWORD.search(text[max(0, start - 32) : start]):  # noqa: PLR2004 - of four
+    password = _PASSWORD.search(preceding(text, start, _NAME))
+    if _WORDS.match(value) and not password:
+        return None
+    if len(value) >= _LEAST_PASSWORD and kinds >= 3 and password:  # noqa: PLR2004 - of four
         return Verdict(start, end, 0.7)
     return Verdict(start, end, 0.75) if _disordered(value, kinds, _LEAST_BITS) else None
 
@@ -157,6 +179,8 @@ def _spoken(text: bytes, start: int, end: int) -> Verdict | None:
     end = start + len(text[start:end].rstrip(b".,:!?\\&"))
     value = text[start:end]
     if _PLACEHOLDER.match(value) or not any(48 <= byte <= 57 for byte in value):  # noqa: PLR2004 - a digit
+        return None
+    if _NO_SECRET.search(preceding(text, start, _NAME)):
         return None
     return Verdict(start, end, 0.7) if _disordered(value, _kinds(value), _LEAST_BITS + 0.3) else None
 
@@ -184,7 +208,11 @@ def _bits(value: bytes) -> float:
     return -sum(count / len(value) * math.log2(count / len(value)) for count in counts)
 
 
-_NAMED: Final = "(?i)key|token|secret|passw|passphrase|pwd|credential|bearer|authorization"
+_NAMED: Final = (
+    "(?i)key|token|secret|pass[wp]|pwd|credential|bearer|authorization|cl[ée]s? |clave|chiav|chave|klucz|ssel|sleut|nyckel|jeton|geheim|de pas|mdp"
+    "|kennw|contras|senha|palavra|wachtw|has[łl]o|senord|gangsk|парол|ключ|токен|密|パスワ|비밀"
+)
+"""Beginnings and endings of the names, which are many, so that what is looked for in every text stays small."""
 
 RECOGNISERS: Final = (
     Recogniser(entity="API_KEY", cue=LONG, pattern=_ISSUED, judge=_issued),

@@ -27,16 +27,16 @@ from stdnum.za import idnr as za_id
 from extproc.detection.context import Context
 from extproc.detection.cues import NUMBER
 from extproc.detection.recogniser import Judge, Recogniser, Verdict
+from extproc.detection.things import THINGS
 
 # --- United States ------------------------------------------------------------------------------------------------------
 
 _SSN: Final = r"\b[0-9]{3}(?:-[0-9]{2}-|\.[0-9]{2}\.| [0-9]{2} |[0-9]{2})[0-9]{4}\b"
 _NEVER_ISSUED: Final = frozenset({b"000", b"666"})
 _SOCIAL: Final = Context(
-    ("ssn", "social sec", "social$", "soc sec", "soc. sec", "ss#", "ss #", "ss no", "taxpayer", "tax id", "tin$", "employee", "applicant", "payroll", "itin"),
-    ("order", "part", "sku", "serial", "isbn", "invoice", "bestell", "tracking", "model", "artikel", "po$", "mpn", "phone", "tel", "fax",
-     "counter", "value", "ticket", "commande", "zamów", "reference", "account", "memory", "ean", "id$", "insurance"),
-    own=True,
+    ("ssn", "social security card", "social insurance card", "social sec", "social$", "soc sec", "soc. sec", "ss#", "ss #", "ss no", "ss num", "taxpayer id", "tax payer id", "taxpayer", "tax payer", "tax id", "tin$", "employee", "applicant", "payroll", "itin", "national id", "government id", "personal id"),
+    (*THINGS, "phone", "tel$", "tel.", "tel:", "telefon", "fax", "insurance"),
+    named=True,
 )  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def _checked(validator: ModuleType, context: Context, alone: float) -> Judge:
     def judge(text: bytes, start: int, end: int) -> Verdict | None:
         if text[start - 1 : start] in {b"-", b".", b"+", b"_"} or text[end : end + 1] in {b"-", b"_"}:
             return None
-        if not validator.is_valid(text[start:end].decode()):
+        if not validator.is_valid(text[start:end].decode().replace(".", "")):
             return None
         score = 0.9 if context.leaning(text, start, end) > 0 else alone
         return Verdict(start, end, score) if score else None
@@ -84,8 +84,8 @@ _CODE: Final = "[0-9A-Za-z]{15}"
 _THREES: Final = r"\b[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{3}\b"
 _ELEVEN: Final = r"\b[0-9]{11}\b"
 _ALONE: Final[tuple[tuple[str, str, str, ModuleType, float, tuple[str, ...]], ...]] = (
-    ("ES_NIF", "[0-9]{7}-?[A-Za-z]", r"\b[0-9]{8}-?[A-Za-z]\b", dni, 0.6, ("nif$", "dni$", "documento", "identidad", "identificación")),
-    ("ES_NIE", "[0-9]{7}-?[A-Za-z]", r"\b[XYZxyz]-?[0-9]{7}-?[A-Za-z]\b", nie, 0.6, ("nie$", "extranjero", "identidad")),
+    ("ES_NIF", NUMBER, r"\b[0-9]{2}\.?[0-9]{3}\.?[0-9]{3}-?[A-Za-z]\b", dni, 0.6, ("nif$", "dni$", "documento", "identidad", "identificación")),
+    ("ES_NIE", NUMBER, r"\b[XYZxyz][-.]?[0-9]\.?[0-9]{3}\.?[0-9]{3}-?[A-Za-z]\b", nie, 0.6, ("nie$", "extranjero", "identidad")),
     ("IT_FISCAL_CODE", _CODE, r"(?i)\b[A-Z]{6}[0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]\b", codicefiscale, 0.9, ("codice", "cf$")),
     ("IN_GSTIN", _CODE, r"\b[0-9]{2}[A-Z]{5}[0-9]{4}[A-Z][0-9A-Z]{3}\b", gstin, 0.9, ("gst",)),
     ("FI_PERSONAL_IDENTITY_CODE", "[0-9]{6}[-+A-FU-Y][0-9]{3}", r"\b[0-3][0-9][01][0-9]{3}[-+A-FU-Y][0-9]{3}[0-9A-Y]\b", hetu, 0.85, ("hetu",)),
@@ -100,6 +100,7 @@ _ALONE: Final[tuple[tuple[str, str, str, ModuleType, float, tuple[str, ...]], ..
 _WORDED: Final[tuple[tuple[str, str, ModuleType, tuple[str, ...]], ...]] = (
     ("UK_NHS", r"\b[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}\b", nhs, ("nhs", "national health", "patient")),
     ("IT_VAT_CODE", r"\b(?:IT)?[0-9]{11}\b", iva, ("partita iva", "p.iva", "p. iva", "piva", "vat")),
+    ("SE_PERSONNUMMER", r"\b(?:19|20)?[0-9]{2}[01][0-9][0-3][0-9][0-9]{4}\b", personnummer, ("personn", "samordning", "pnr$", "person nr")),
     ("PL_PESEL", _ELEVEN, pesel, ("pesel",)),
     ("CA_SIN", _THREES, sin, ("sin$", "social insurance", "assurance sociale", "nas$")),
     ("AU_TFN", _THREES, tfn, ("tfn", "tax file")),

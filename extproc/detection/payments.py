@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Final
 
 from stdnum import bitcoin, iban, luhn
@@ -14,6 +15,7 @@ from extproc.detection.recogniser import Recogniser, Verdict
 # --- cards --------------------------------------------------------------------------------------------------------------
 
 _CARD: Final = r"\b[0-9](?:[ -]?[0-9]){11,18}\b"
+_RUNS: Final = re.compile(rb"[0-9A-Za-z]+")
 _LENGTHS: Final = range(12, 20)
 _CARDS: Final = Context(
     ("card", "credit", "debit", "visa", "master", "amex", "american express", "discover", "jcb", "diners", "maestro", "pan$", "cc$", "cc#",
@@ -81,14 +83,7 @@ def _card_score(digits: bytes, groups: int, text: bytes, start: int, end: int) -
 
 def _groups(text: bytes, start: int, end: int) -> list[tuple[int, int]]:
     """Return where each run of letters and digits between `start` and `end` begins and ends."""
-    groups: list[tuple[int, int]] = []
-    at = start
-    for place in range(start, end + 1):
-        if place == end or not text[place : place + 1].isalnum():
-            if place > at:
-                groups.append((at, place))
-            at = place + 1
-    return groups
+    return [found.span() for found in _RUNS.finditer(text, start, end)]
 
 
 # --- accounts -----------------------------------------------------------------------------------------------------------
@@ -111,8 +106,8 @@ _COUNTRIES: Final = {
 
 
 def _iban(text: bytes, start: int, end: int) -> Verdict | None:
-    length = _COUNTRIES.get(text[start : start + 2].decode().upper())
-    if length is None:
+    length = _COUNTRIES.get(text[start : start + 2].decode(errors="replace").upper())
+    if length is None or not text[start:end].isascii():
         return None
     compact, at = b"", start
     while at < end and len(compact) < length:
@@ -148,7 +143,8 @@ def _base58(text: bytes, start: int, end: int) -> Verdict | None:
 
 def _bech32(text: bytes, start: int, end: int) -> Verdict | None:
     found = text[start:end].decode()
-    if found != found.lower() and found != found.upper():
+    # Without regard to case a pattern takes two letters for ASCII that are none: the long s, and the sign of kelvins.
+    if not found.isascii() or found not in {found.lower(), found.upper()}:
         return None
     human, _, data = found.lower().partition("1")
     expanded = [ord(letter) >> 5 for letter in human] + [0] + [ord(letter) & 31 for letter in human]

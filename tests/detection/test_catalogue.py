@@ -19,7 +19,7 @@ def values(detector: Detector, text: str) -> list[tuple[str, str]]:
     return [(each.type, encoded[each.start : each.end].decode()) for each in detector.findings(encoded)]
 
 
-@pytest.fixture(scope="module", params=["first", "third"])
+@pytest.fixture(scope="module", params=["first", "third", "fourth"])
 def scores(request: pytest.FixtureRequest) -> dict[str, Score]:
     """Score all that is built in on a part of the corpus that it was made with."""
     texts, labels = labelled(request.param)
@@ -89,6 +89,26 @@ TEXTS = [
     ("password: see the vault", []),
     ("PESEL 44051401359", [("PL_PESEL", "44051401359")]),
     ("part 44051401359", []),
+    ("user_pesel=44051401359", [("PL_PESEL", "44051401359")]),
+    ("NIF 12.345.678-Z", [("ES_NIF", "12.345.678-Z")]),
+    ("personnummer;ort\n195004181409;Umeå", [("SE_PERSONNUMMER", "195004181409")]),
+    ("sort 195004181409", []),
+    ("MAC address 005056225738", [("MAC_ADDRESS", "005056225738")]),
+    ("device 005056225738", []),
+    ("time 10:20:30:40:50:60", []),
+    ("Connection refused: web-25/81.166.43.226:9092", [("IP_ADDRESS", "81.166.43.226")]),
+    ("path /81.166.43.226/x", []),
+    ("AssemblyVersion: 3.7.9.212", []),
+    ("<Version>2.4.9.178</Version>; who owns 118.234.7.200?", [("IP_ADDRESS", "118.234.7.200")]),
+    ("page_token=jgbLIqlqaObeL6N3d7BVuD", []),
+    ("nextPageToken: jgbLIqlqaObeL6N3d7BVuD", []),
+    ("cache-key: v8-linux-659a3c5e62d4a5652506947bf3db3ab9c8c52ac9", []),
+    ("key=tenant/2024/11/report-final-v2.csv", []),
+    ("api_key=jgbLIqlqaObeL6N3d7BVuD", [("API_KEY", "jgbLIqlqaObeL6N3d7BVuD")]),
+    ("La clé d'API est jgbLIqlqaObeL6N3d7BVuD.", [("API_KEY", "jgbLIqlqaObeL6N3d7BVuD")]),
+    ("Der API-Schlüssel lautet jgbLIqlqaObeL6N3d7BVuD", [("API_KEY", "jgbLIqlqaObeL6N3d7BVuD")]),
+    ("The API key for staging is jgbLIqlqaObeL6N3d7BVuD", [("API_KEY", "jgbLIqlqaObeL6N3d7BVuD")]),
+    ("mot de passe : Zx9!kLm2#Qw8", [("API_KEY", "Zx9!kLm2#Qw8")]),
 ]
 
 
@@ -123,6 +143,17 @@ def test_a_value_in_disguise_is_found_whole(text: str, entity: str) -> None:
 
     assert found.type == entity
     assert sum(letter.isdecimal() or letter.isalpha() for letter in left.decode()) == len("öncesonra")
+
+
+@pytest.mark.parametrize("sign", ["\u017f", "\u212a"])
+@pytest.mark.parametrize("text", ["bc1qqqqqqqqqqqqqqqq", "DE89370400440532013000", "RSSMRA85T10A562S", "sk_live_9aF3kLm2Qw8Z"])
+def test_letters_that_only_case_makes_ascii_break_nothing(text: str, sign: str) -> None:
+    """The long s and the sign of kelvins match without regard to case, and are no digits of anything."""
+    detector = CATALOGUE.detector(CATALOGUE.patterned)
+    for at in range(len(text) + 1):
+        encoded = f"{text[:at]}{sign}{text[at:]}".encode()
+
+        assert all(encoded[each.start : each.end].decode() for each in detector.findings(encoded))
 
 
 def test_what_nothing_recognises_cannot_be_asked_for() -> None:

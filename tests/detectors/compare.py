@@ -52,7 +52,7 @@ def main() -> None:
     """Measure and write the tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--presidio", type=Path, required=True, help="the Python that has Presidio")
-    parser.add_argument("--parts", nargs="+", default=["first", "third"], choices=sorted(DIGESTS))
+    parser.add_argument("--parts", nargs="+", default=["first", "third", "fourth"], choices=sorted(DIGESTS))
     options = parser.parse_args()
     catalogue = Catalogue()
     tables = [_compared(part, catalogue, options.presidio) for part in options.parts]
