@@ -16,6 +16,7 @@ from typing import Final
 
 CORPUS: Final = Path(__file__).with_name("corpus")
 DIGESTS: Final = {
+    "fifth": "236692cc3861249c69b47d3ce35f80e93745376e2bc43033296c45634886db70",
     "first": "1fd5c54dded843ef052f2fa4091a5ebd73547162611a603195e68d7f68fe2cb0",
     "second": "63edf315ba17e24eee2256110a4f455af6d988e02c57e6917f8a93c8fe1fd110",
     "fourth": "24ad61e94e1452a8c55590a700ff15e1991e0f6bc281b3ec6b619e89efb5c6cd",
