@@ -22,7 +22,8 @@ from extproc.secret import Secret
 from extproc.store import Store
 
 MOST: Final = 1000
-"""The most rows of one answer."""
+"""The most rows of one answer, but for those of a single moment."""
+_ALL: Final = 1 << 31
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, pattern="^[^\x00]*$")]
 """What is looked for."""
 Id = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
@@ -112,7 +113,7 @@ class Sessions:
         wanted = Wanted(**msgspec.structs.asdict(asked) | {"limit": asked.limit + 1})
 
         async def find() -> Listed:
-            return _page(await self._archive.ask(lambda index: index.find(wanted)), asked.limit)
+            return await self._archive.ask(lambda index: _page(index, wanted, asked.limit))
 
         of_record = f"record:{asked.record}" if asked.record is not None else None
         target = Target(
@@ -149,9 +150,17 @@ def taken(body: bytes, form: type[T], shown: str) -> T:
         raise Malformed(f"the body is not {shown}") from error
 
 
-def _page(found: list[Session], limit: int) -> Listed:
-    """Return no more than `limit`, and no part of a moment's sessions where the rest of them is on the next page."""
+def _page(index: Index, wanted: Wanted, limit: int) -> Listed:
+    """Return no more than `limit`, and no part of a moment's sessions where the rest of them is on the next page.
+
+    A moment that has more than that, such as a batch of so many operations, comes whole: behind a cut nobody could go on.
+    """
+    found = index.find(wanted)
     if len(found) <= limit:
         return Listed(sessions=found, until=None)
-    shown = [each for each in found[:limit] if each.time != found[limit].time] or found[:limit]
+    beyond = found[limit].time
+    shown = [each for each in found[:limit] if each.time != beyond]
+    if not shown:
+        moment = msgspec.structs.replace(wanted, since=beyond, until=f"{beyond}.", limit=_ALL)  # until the next later text
+        shown = index.find(moment)
     return Listed(sessions=shown, until=shown[-1].time)

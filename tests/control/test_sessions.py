@@ -167,6 +167,17 @@ def test_a_page_breaks_between_moments(directory: Path) -> None:
     assert [page for page in pages if page] == [["login_rejected"] * 2, ["login_rejected"] * 2, ["outcome"] * 2]
 
 
+def test_a_batch_that_is_larger_than_a_page_hides_none_of_its_operations(directory: Path) -> None:
+    """Two operations of one moment on pages of one row come together, and what is older comes after them."""
+    pages, until = [], "3000"
+    while until is not None:
+        found = answer(directory, "list", {"limit": 1, "until": until, "database": "kb"})
+        pages.append([(each.exchange, each.operation) for each in found.sessions])
+        until = found.until
+
+    assert [page for page in pages if page and page[0][0] == HIS] == [[(HIS, 0), (HIS, 1)]]
+
+
 def test_a_recording_is_erased_alone(directory: Path) -> None:
     """What is erased is told by log, and is shown as erased; the request names nobody, so it stays."""
     foreseen = answer(directory, "erase", {"recording": HIS, "preview": True})
