@@ -61,6 +61,8 @@ _FIRST_REDIRECT = 300
 _LONGEST_USER_AGENT = 256
 _MOST_QUESTION_ROUNDS = 3
 _LARGE_BODY = 128 << 10
+_LONG_SEARCH = 512 << 10
+"""Bytes of an answer from which on it is searched beside the loop; handing the interpreter to and fro costs more for others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,7 +303,7 @@ class Exchange:
             raise UpstreamError("the database's answer is neither a success nor an error", code="answer_unrecognised")
         if account.principal is not None:
             guard.locks.require_open(account.principal, guard.database)  # it may have been set while the database was at work
-        if len(response.body) > _LARGE_BODY and any(mask.searches for mask in self._masks):
+        if len(response.body) > _LONG_SEARCH and any(mask.searches for mask in self._masks):
             reply = await asyncio.to_thread(self._deliver, reading, response)
         else:
             reply = self._deliver(reading, response)

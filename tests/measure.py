@@ -55,20 +55,25 @@ def main(arguments: list[str]) -> int:
         directory = Path(name)
         with _gateway(directory / "gateway", sink) as (gateway, token):
             result = _kit(gateway, token, arguments)
+        _measure_dearer(directory, sink, arguments)
+        with _gateway(directory / "alone", sink) as (gateway, token):
             alone = _alone(gateway, token)
         by_stage = {size: _stages(directory / f"stages-{size}", sink, size) for size in EXCHANGES}
-        dearer = []
-        for number, (what, (policy, level, expect, wanted)) in enumerate(DEARER.items()):
-            with _gateway(directory / f"dearer-{number}", sink, policy, level) as (gateway, token):
-                found = _kit(gateway, token, [*arguments, "--gateway-expect", expect, "--sizes", "".join(wanted)])
-            rows = _gateways(found["rows"])
-            dearer += [(what, size, rows[size]["rps"], bar, rows[size]["vs_py_noop"]) for size, bar in wanted.items()]
     _write(result, alone, by_stage)
-    report.write(
-        DOCUMENT, DEARER_MARKER, report.table(("what costs more", "size", "requests/s", "wanted of no-op", "reached"), dearer)
-    )
     importlib.import_module("decisions").main()  # it imports this module
     return 0
+
+
+def _measure_dearer(directory: Path, sink: Sink, arguments: list[str]) -> None:
+    """Measure what costs more, and write it down."""
+    found = []
+    for number, (what, (policy, level, expect, wanted)) in enumerate(DEARER.items()):
+        with _gateway(directory / f"dearer-{number}", sink, policy, level) as (gateway, token):
+            result = _kit(gateway, token, [*arguments, "--gateway-expect", expect, "--sizes", "".join(wanted)])
+        rows = _gateways(result["rows"])
+        found += [(what, size, rows[size]["rps"], bar, rows[size]["vs_py_noop"]) for size, bar in wanted.items()]
+    head = ("what costs more", "size", "requests/s", "wanted of no-op", "reached")
+    report.write(DOCUMENT, DEARER_MARKER, report.table(head, found))
 
 
 def _kit(gateway: Gateway, token: str, arguments: list[str]) -> dict[str, Any]:
