@@ -14,8 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -23,10 +21,8 @@ from extproc import forwarding, local_reply
 from extproc.audit import recording
 from extproc.audit.account import Account, Delivered
 from extproc.audit.entry import End, Recording
-from extproc.audit.witness import Witness
 from extproc.decision import Decision, Input, Level, Terms
-from extproc.detection.catalogue import Catalogue
-from extproc.engines.engine import Engine, decide_together
+from extproc.engines.engine import decide_together
 from extproc.errors import (
     AuditError,
     ConfigError,
@@ -40,18 +36,13 @@ from extproc.errors import (
     UpstreamError,
 )
 from extproc.events import Closing, Continue, Fields, Head, Immediate, Opening, Reply, Request, Response, Whole
-from extproc.identity import Identifier
-from extproc.locks import Locks
+from extproc.guard import Guard
 from extproc.obligations.fulfilment import Means, fulfil
 from extproc.obligations.marks import refuse_written_masks
 from extproc.obligations.masking import Mask, compile_mask
-from extproc.obligations.operators import MaskKey
-from extproc.observation import Observation
 from extproc.operation import Answer, Context, Operation, Principal
-from extproc.protocols import Mint
-from extproc.protocols.adapter import Adapter, Denial, Outgoing, Reading
-from extproc.reservations import Held, Reservations
-from extproc.upstream import Upstream
+from extproc.protocols.adapter import Denial, Outgoing, Reading
+from extproc.reservations import Held
 
 _log = logging.getLogger(__name__)
 
@@ -63,33 +54,6 @@ _MOST_QUESTION_ROUNDS = 3
 _LARGE_BODY = 128 << 10
 _LONG_SEARCH = 512 << 10
 """Bytes of an answer from which on it is searched beside the loop; handing the interpreter to and fro costs more for others."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guard:
-    """The parts that guard one database.
-
-    `clock` gives Unix nanoseconds, `credential` the gateway's own header, `mask_key` what keyed masks use; both may raise
-    `SecretMissing`. `renew` has secrets looked up soon, because one of them did not do. `mint` makes of the credential one for
-    a single request. With an `observation` what the policy decides is told there and in evidence, and not acted on.
-    """
-
-    database: str
-    adapter: Adapter
-    identifier: Identifier
-    engine: Engine
-    upstream: Upstream
-    reservations: Reservations
-    locks: Locks
-    credential: Callable[[], forwarding.Credential | None]
-    mint: Mint | None = None
-    witness: Witness
-    mask_key: Callable[[], MaskKey | None]
-    renew: Callable[[], None]
-    catalogue: Catalogue
-    default_level: Level
-    clock: Callable[[], int]
-    observation: Observation | None = None
 
 
 class Exchange:

@@ -20,7 +20,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from extproc import accesslog, codec
 from extproc.errors import ConfigError, Error, Malformed, StreamError, TooLarge, UpstreamError
 from extproc.events import Continue, Event, Head, Immediate, Reply, Side
-from extproc.pipeline import Exchange, Guard
+from extproc.guard import Guard
+from extproc.pipeline import Exchange
 from extproc.private import private_directory
 from extproc.stream import Stream
 from extproc.wire import ext_proc_pb2 as wire

@@ -43,11 +43,11 @@ from extproc.engines.cache import DecisionCache
 from extproc.engines.engine import Engine
 from extproc.engines.opa import OpaEngine
 from extproc.errors import EngineError
+from extproc.guard import Guard
 from extproc.identity import REASONS
 from extproc.locks import Locks, Watch
 from extproc.manners import keep_freed_memory, settle_objects, wait_ones_turn
 from extproc.observation import Observation
-from extproc.pipeline import Guard
 from extproc.protocols import MINTS, adapter_for
 from extproc.reservations import Reservations
 from extproc.safe import Safe

@@ -32,7 +32,8 @@ from extproc.audit.witness import Witness
 from extproc.engines.cache import DecisionCache
 from extproc.engines.embedded import EmbeddedEngine
 from extproc.events import Fields
-from extproc.pipeline import Exchange, Guard
+from extproc.guard import Guard
+from extproc.pipeline import Exchange
 from extproc.secret import Secret
 from extproc.stream import Stream
 from extproc.wire import ext_proc_pb2 as wire

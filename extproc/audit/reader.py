@@ -102,13 +102,26 @@ def read_entries(directory: Path, worker: str, sealing_key: Secret, start: int =
             leaf = _LEAF.decode(kept.whole.leaf)
             if kept.slot == ERASED:
                 yield leaf, None
-                continue
-            key = wrapper.key(kept.slot or b"", index)
-            hidden = sealer.open_private(kept.private, key, index)
-            recording = sealer.open_recording(kept.recording, key, index) if kept.recording else None
-            yield leaf, Opened(private=hidden.private, salts=hidden.salts, recording=recording)
+            else:
+                yield leaf, _opened(sealer, wrapper.key(kept.slot or b"", index), index, kept.private, kept.recording)
     except Finding as finding:
         raise AuditError(str(finding), code="entry_unreadable") from finding
+
+
+def read_entry(directory: Path, worker: str, index: int, sealing_key: Secret) -> tuple[Leaf, Opened | None]:
+    """Return one entry, None in the place of what was erased of it.
+
+    Raises `AuditError` with the code ``entry_missing`` or, for a wrong key or changed bytes, ``entry_unreadable``.
+    """
+    record, slot = _found(directory, worker, index)
+    try:
+        leaf = _LEAF.decode(record.leaf)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise AuditError(f"entry {index} of {worker} cannot be read", code="entry_unreadable") from error
+    if slot == ERASED:
+        return leaf, None
+    key = Wrapper(sealing_key, worker).key(slot, index)
+    return leaf, _opened(Sealer(worker), key, index, record.private, record.recording)
 
 
 def open_private(directory: Path, worker: str, index: int, sealing_key: Secret) -> Opened:
@@ -117,15 +130,22 @@ def open_private(directory: Path, worker: str, index: int, sealing_key: Secret) 
     Raises `AuditError` with the code ``entry_missing``, ``entry_erased`` or, for a wrong key or changed bytes,
     ``entry_unreadable``.
     """
+    record, slot = _found(directory, worker, index)
+    key = Wrapper(sealing_key, worker).key(slot, index)
+    return _opened(Sealer(worker), key, index, record.private, record.recording)
+
+
+def _found(directory: Path, worker: str, index: int) -> tuple[segments.Record, bytes]:
     try:
-        record, slot = segments.find(Place.of(directory, worker).private, index)
+        return segments.find(Place.of(directory, worker).private, index)
     except OSError as error:
         raise AuditError(f"the files of entry {index} cannot be read: {error.strerror}", code="entry_unreadable") from error
-    key = Wrapper(sealing_key, worker).key(slot, index)
-    sealer = Sealer(worker)
-    hidden = sealer.open_private(record.private, key, index)
+
+
+def _opened(sealer: Sealer, key: bytes, index: int, private: bytes, recording: bytes) -> Opened:
+    hidden = sealer.open_private(private, key, index)
     return Opened(
         private=hidden.private,
         salts=hidden.salts,
-        recording=sealer.open_recording(record.recording, key, index) if record.recording else None,
+        recording=sealer.open_recording(recording, key, index) if recording else None,
     )

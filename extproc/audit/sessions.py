@@ -8,7 +8,7 @@ shared by several gateways: each asks about the logs in its own directory, told 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -97,22 +97,23 @@ class Index:
 
     def update(self) -> int:
         """Take in what was appended since the last time; return how many entries that were."""
-        return sum(self._follow(worker, log) for worker, log in self._logs().items())
+        logs = self._logs()
+        return sum(self._follow(worker, logs) for worker in logs)
 
     def rebuild(self) -> int:
         """Forget everything and read it all again; return how many entries that were."""
+        logs = self._logs().values()
         with self._store.begin() as connection:
             for table in (SEEN, SESSIONS, PLACES, FOLLOWED):
-                connection.execute(delete(table).where(table.c.log.in_(self._logs().values())))
+                connection.execute(delete(table).where(table.c.log.in_(logs)))
         return self.update()
 
     def forget(self, worker: str, entries: Iterable[int]) -> None:
         """Forget what is known of these entries, because they were erased, but for where they are."""
         log = self._logs().get(worker)
-        with self._store.begin() as connection:
-            for entry in entries if log else ():
-                for table in (SEEN, SESSIONS):
-                    connection.execute(delete(table).where(table.c.log == log, table.c.entry == entry))
+        if log is not None:
+            with self._store.begin() as connection:
+                _forget(connection, log, entries)
 
     def find(self, wanted: Wanted) -> list[Session]:
         """Return the sessions that are wanted, the newest first."""
@@ -140,7 +141,8 @@ class Index:
                 found[worker] = sha256(leaf).hexdigest()[:32]
         return found
 
-    def _follow(self, worker: str, log: str) -> int:
+    def _follow(self, worker: str, logs: Mapping[str, str]) -> int:
+        log = logs[worker]
         with self._store.read() as connection:
             start = connection.scalar(select(FOLLOWED.c.following).where(FOLLOWED.c.log == log)) or 0
         taken = 0
@@ -159,23 +161,27 @@ class Index:
                 for table, rows in ((PLACES, places), (SESSIONS, sessions), (SEEN, seen)):
                     if rows:
                         connection.execute(insert(table), rows)
-                self._drop(connection, log, [leaf.detail for leaf, _ in batch if leaf.kind == "administration"])
+                self._drop(connection, log, logs, [leaf.detail for leaf, _ in batch if leaf.kind == "administration"])
                 connection.execute(delete(FOLLOWED).where(FOLLOWED.c.log == log))
                 connection.execute(insert(FOLLOWED).values(log=log, following=batch[-1][0].index + 1))
             taken += len(batch)
         return taken
 
-    def _drop(self, connection: Connection, log: str, details: list[dict[str, str]]) -> None:
+    def _drop(self, connection: Connection, log: str, logs: Mapping[str, str], details: list[dict[str, str]]) -> None:
         """Forget what receipts in a log say was erased, of any log, and what was removed of this one because it was old."""
         for origin, ranges in accounted(details).items():
             worker = origin.rpartition("/")[2]
-            other = self._logs().get(worker)
-            for entry in erasure.destroyed(self._directory, worker, ranges) if other else ():
-                for table in (SEEN, SESSIONS):
-                    connection.execute(delete(table).where(table.c.log == other, table.c.entry == entry))
+            if worker in logs:
+                _forget(connection, logs[worker], erasure.destroyed(self._directory, worker, ranges))
         if kept := retained(details):
             for table in (SEEN, SESSIONS, PLACES):
                 connection.execute(delete(table).where(table.c.log == log, table.c.entry < kept))
+
+
+def _forget(connection: Connection, log: str, entries: Iterable[int]) -> None:
+    for entry in entries:
+        for table in (SEEN, SESSIONS):
+            connection.execute(delete(table).where(table.c.log == log, table.c.entry == entry))
 
 
 def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:

@@ -13,16 +13,12 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from extproc.audit import segments
+from extproc.audit import reader
 from extproc.audit.entry import Fact, Private, Recording
-from extproc.audit.journal import Place
 from extproc.audit.leaf import Leaf
-from extproc.audit.sealing import ERASED, Sealer, Wrapper
-from extproc.errors import AuditError
 from extproc.operation import Principal
 from extproc.secret import Secret
 
-_LEAF: Final = msgspec.json.Decoder(Leaf)
 _TRACE_PARTS: Final = 4
 
 
@@ -110,21 +106,10 @@ class _Asked(msgspec.Struct):
 
 def read(directory: Path, exchange: str, places: Iterable[tuple[str, int]], sealing_key: Secret) -> Transcript:
     """Return the transcript of an exchange whose entries are at these workers and indexes. Raises `AuditError`."""
-    entries, private, bodies = [], [], []
-    for worker, index in places:
-        try:
-            record, slot = segments.find(Place.of(directory, worker).private, index)
-            leaf = _LEAF.decode(record.leaf)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise AuditError(f"entry {index} of {worker} cannot be read", code="entry_unreadable") from error
-        if slot == ERASED:
-            entries.append(_told(leaf, None))
-            continue
-        key, sealer = Wrapper(sealing_key, worker).key(slot, index), Sealer(worker)
-        private.append(sealer.open_private(record.private, key, index).private)
-        if record.recording:
-            bodies.append(sealer.open_recording(record.recording, key, index))
-        entries.append(_told(leaf, private[-1]))
+    kept = [reader.read_entry(directory, worker, index, sealing_key) for worker, index in places]
+    entries = [_told(leaf, opened.private if opened else None) for leaf, opened in kept]
+    private = [opened.private for _, opened in kept if opened]
+    bodies = [opened.recording for _, opened in kept if opened and opened.recording]
     return Transcript(
         id=exchange,
         principal=next((each.principal for each in private if each.principal is not None), None),

@@ -27,9 +27,10 @@ from extproc.engines.engine import encode
 from extproc.engines.source import Source
 from extproc.errors import AuditError, ConfigError, EngineError
 from extproc.events import Immediate, Replace, Reply
+from extproc.guard import Guard
 from extproc.locks import Locks
 from extproc.obligations.fulfilment import Means
-from extproc.pipeline import Exchange, Guard
+from extproc.pipeline import Exchange
 from extproc.policy.asking import Caller, Supposed, Wire
 from extproc.policy.candidate import candidate
 from extproc.policy.effect import effect

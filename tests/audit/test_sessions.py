@@ -162,12 +162,17 @@ def test_a_rebuilt_index_is_the_same(log: Path, store: Store) -> None:
     assert everything(store) == before
 
 
+def destroy(log: Path) -> None:
+    """Destroy the key of the fifth entry of one worker."""
+    path = min((log / "private" / "w").glob("*.keys"))
+    path.write_bytes(path.read_bytes()[: 4 * SLOT_BYTES] + ERASED + path.read_bytes()[5 * SLOT_BYTES :])
+
+
 def test_what_was_erased_is_forgotten(log: Path, store: Store) -> None:
     """At once when the index is told, and whenever it is built again."""
     index = Index(store, log, KEY)
     index.update()
-    path = min((log / "private" / "w").glob("*.keys"))
-    path.write_bytes(path.read_bytes()[: 4 * SLOT_BYTES] + ERASED + path.read_bytes()[5 * SLOT_BYTES :])
+    destroy(log)
     index.forget("w", [4])
     told = everything(store)
     index.rebuild()
@@ -257,8 +262,7 @@ def test_entries_of_an_exchange_are_found_also_when_they_are_erased(log: Path, s
     """Where they are is no secret, and an index that is built again knows it as well."""
     index = Index(store, log, KEY)
     index.update()
-    path = min((log / "private" / "w").glob("*.keys"))
-    path.write_bytes(path.read_bytes()[: 4 * SLOT_BYTES] + ERASED + path.read_bytes()[5 * SLOT_BYTES :])
+    destroy(log)
     index.forget("w", [4])
     found = [index.places("exchange-3")]
     index.rebuild()
@@ -270,8 +274,7 @@ def test_a_receipt_has_the_index_forget(log: Path, store: Store) -> None:
     """Whoever erased; but only what is gone, not what a receipt alone speaks of."""
     index = Index(store, log, KEY)
     index.update()
-    path = min((log / "private" / "w").glob("*.keys"))
-    path.write_bytes(path.read_bytes()[: 4 * SLOT_BYTES] + ERASED + path.read_bytes()[5 * SLOT_BYTES :])
+    destroy(log)
     writer = Writer(log, "control")
     writer.write(Entry(kind="administration", time_ns=MARCH, detail={"act": "erase", "log": "o/w", "entries": "4-5"}))
     writer.stop()

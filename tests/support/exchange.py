@@ -14,10 +14,11 @@ from extproc.detection.catalogue import Catalogue
 from extproc.engines.engine import Decided, Engine
 from extproc.errors import AuditError
 from extproc.events import Fields, Head, Immediate, Replace, Reply, Request, Response, Side
+from extproc.guard import Guard
 from extproc.identity import Identifier, Issuer
 from extproc.locks import Locks
 from extproc.obligations.operators import MaskKey
-from extproc.pipeline import Exchange, Guard
+from extproc.pipeline import Exchange
 from extproc.protocols import adapter_for
 from extproc.protocols.adapter import Facts, Question, Reservation
 from extproc.secret import Secret
